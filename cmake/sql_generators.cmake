@@ -10,7 +10,7 @@ foreach(_source IN LISTS _lexers)
     cmake_path(GET _source STEM _stem)
     set(_out "${KALAM_GEN_DIR}/sql/${_stem}.c")
     add_custom_command(OUTPUT "${_out}"
-        COMMAND "${RE2C}" -W --no-generate-dates -i -o "${_out}" "${_source}"
+        COMMAND "${RE2C}" -W --no-generation-date -i -o "${_out}" "${_source}"
         DEPENDS "${_source}" COMMENT "re2c ${_stem}" VERBATIM)
     list(APPEND KALAM_SQL_GENERATED "${_out}")
 endforeach()
@@ -30,4 +30,4 @@ endforeach()
 
 # Warnings that the two generators cannot avoid; the actions we write inside are few.
 set_source_files_properties(${KALAM_SQL_GENERATED} PROPERTIES COMPILE_OPTIONS
-    "-Wno-conversion;-Wno-sign-conversion;-Wno-shadow;-Wno-unused-parameter;-Wno-unused-variable;-Wno-unused-function;-Wno-unused-but-set-variable;-Wno-missing-prototypes;-Wno-pedantic;-Wno-implicit-fallthrough;-Wno-sign-compare")
+    "-Wno-conversion;-Wno-sign-conversion;-Wno-shadow;-Wno-unused-parameter;-Wno-unused-variable;-Wno-unused-function;-Wno-unused-but-set-variable;-Wno-missing-prototypes;-Wno-pedantic;-Wno-implicit-fallthrough;-Wno-sign-compare;-Wno-type-limits")
