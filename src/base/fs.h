@@ -1,0 +1,34 @@
+/* base/fs.h -- files, with the order of calls that survives a power cut.
+ * For:      temporary file, fsync, rename, fsync the folder; reading whole small files; sweeping.
+ * Manners:  errors name the last part of the path only. EIO and ENOSPC can be injected (fault points
+ *           fs.*). STORAGE_FULL: no space; IO: anything else, and an fsync error is final.
+ * Threads:  any. */
+#ifndef BASE_FS_H
+#define BASE_FS_H
+
+#include "base/arena.h"
+
+/* Makes `path` and its missing parents (mode 0700) and syncs each parent of a new folder. */
+MUST_USE status fs_make_dirs(const char *path, struct error *err);
+MUST_USE status fs_fsync_dir(const char *path, struct error *err);
+/* Syncs the bytes of an existing file. */
+MUST_USE status fs_fsync_file(const char *path, struct error *err);
+/* rename, then fsync of the folder that holds `to`. */
+MUST_USE status fs_rename_durable(const char *from, const char *to, struct error *err);
+/* Writes `content` to path.tmp, syncs, renames, syncs the folder. `mode` such as 0600. */
+MUST_USE status fs_write_durable(const char *path, str content, unsigned mode, struct error *err);
+/* NOT_FOUND: no such file; LIMIT: longer than `bytes_max`. The content lives in the arena. */
+MUST_USE status fs_read(const char *path, size_t bytes_max, struct arena *arena, str *out,
+                        struct error *err);
+/* Removes a file; a missing one is OK. */
+MUST_USE status fs_unlink(const char *path, struct error *err);
+/* Removes a folder and all in it; a missing one is OK. Does not follow links. */
+MUST_USE status fs_remove_tree(const char *path, struct error *err);
+bool fs_exists(const char *path);
+MUST_USE status fs_size(const char *path, uint64_t *bytes, struct error *err);
+
+/* Calls `visit` for every entry of a folder but . and ..; a missing folder has none. */
+typedef status fs_visit_fn(void *context, const char *name, bool is_dir, struct error *err);
+MUST_USE status fs_list(const char *path, fs_visit_fn *visit, void *context, struct error *err);
+
+#endif

@@ -1,0 +1,81 @@
+/* base/mem.c -- malloc with one manner of failing. */
+#include "base/mem.h"
+#include "base/check.h"
+
+#include <unistd.h>
+
+static void *must(void *p, size_t bytes)
+{
+    if (p == NULL) {
+        fprintf(stderr, "kalamdb: out of memory (%zu bytes wanted)\n", bytes);
+        fflush(stderr);
+        abort();
+    }
+    return p;
+}
+
+void *mem_alloc(size_t bytes)
+{
+    return must(malloc(bytes > 0 ? bytes : 1), bytes);
+}
+
+void *mem_alloc_zeroed(size_t bytes)
+{
+    return must(calloc(1, bytes > 0 ? bytes : 1), bytes);
+}
+
+void *mem_realloc(void *p, size_t bytes)
+{
+    return must(realloc(p, bytes > 0 ? bytes : 1), bytes);
+}
+
+void *mem_copy(const void *p, size_t bytes)
+{
+    void *copy = mem_alloc(bytes);
+    if (bytes > 0) {
+        memcpy(copy, p, bytes);
+    }
+    return copy;
+}
+
+void *mem_try_alloc(size_t bytes)
+{
+    return malloc(bytes > 0 ? bytes : 1);
+}
+
+void *mem_try_realloc(void *p, size_t bytes)
+{
+    return realloc(p, bytes > 0 ? bytes : 1);
+}
+
+void mem_free(void *p)
+{
+    free(p);
+}
+
+void *mem_grow(void *array, size_t *capacity, size_t count, size_t item_bytes)
+{
+    if (count <= *capacity) {
+        return array;
+    }
+    size_t wanted = *capacity > 0 ? *capacity : 8;
+    while (wanted < count) {
+        CHECK(wanted <= SIZE_MAX / 2 / item_bytes);
+        wanted *= 2;
+    }
+    *capacity = wanted;
+    return mem_realloc(array, wanted * item_bytes);
+}
+
+uint64_t mem_resident_bytes(void)
+{
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f == NULL) {
+        return 0;
+    }
+    unsigned long long total = 0;
+    unsigned long long resident = 0;
+    int n = fscanf(f, "%llu %llu", &total, &resident);
+    (void)fclose(f);
+    return n == 2 ? (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}

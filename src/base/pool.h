@@ -1,0 +1,23 @@
+/* base/pool.h -- worker threads and the bounded queue before them.
+ * For:      running statements off the loops.
+ * Owns:     its threads; a task is a function and a pointer that stays its submitter's.
+ * Threads:  any thread may submit. */
+#ifndef BASE_POOL_H
+#define BASE_POOL_H
+
+#include "base/lock.h"
+
+struct pool;
+/* `worker` is the number of the running thread, 0..threads-1. */
+typedef void pool_task_fn(void *argument, unsigned worker);
+
+/* `threads` with 8 MiB stacks, at most `queue_max` waiting tasks. Ended by pool_destroy, which runs
+ * what is queued first. */
+struct pool *pool_create(const char *name, unsigned threads, unsigned queue_max);
+void pool_destroy(struct pool *pool);
+/* Never blocks. FULL: `queue_max` tasks are waiting; nothing was taken. */
+MUST_USE status pool_submit(struct pool *pool, pool_task_fn *task, void *argument);
+/* Tasks that wait now. */
+unsigned pool_waiting(struct pool *pool);
+
+#endif
