@@ -1,0 +1,87 @@
+/* model/schema.h -- a table's columns in one version.
+ * For:      encoding rows, views, DESCRIBE, system.schemas.columns. Stored as JSON text.
+ * Owns:     all inside one block; counted (schema_take, schema_give).
+ * Threads:  immutable once made; any. */
+#ifndef MODEL_SCHEMA_H
+#define MODEL_SCHEMA_H
+
+#include "base/arena.h"
+#include "base/lock.h"
+#include "model/value.h"
+
+enum table_kind { TABLE_USER, TABLE_SHARED, TABLE_STREAM, TABLE_SYSTEM };
+/* "user" ... lower case as in system.schemas.table_type. */
+const char *table_kind_name(enum table_kind kind);
+
+typedef struct {
+    uint32_t v;
+} table_id; /* 0: none. Never reused. */
+typedef struct {
+    uint32_t v;
+} namespace_id;
+
+enum default_kind {
+    DEFAULT_NONE,
+    DEFAULT_LITERAL,
+    DEFAULT_NOW,
+    DEFAULT_SNOWFLAKE_ID,
+    DEFAULT_UUID_V7,
+    DEFAULT_ULID,
+    DEFAULT_CURRENT_USER
+};
+
+struct column {
+    uint32_t id; /* stable over versions; field_id in Parquet */
+    str name;    /* lower case */
+    struct type type;
+    uint32_t ordinal; /* 1-based position */
+    bool is_nullable;
+    bool is_primary_key;
+    bool is_unique;
+    enum default_kind default_kind;
+    struct value default_value; /* DEFAULT_LITERAL, already of the column's type */
+    struct value absent_value;  /* what rows of older versions show: NULL or a constant */
+    str comment;
+};
+
+/* Names and order of the system columns, after the user's: USER and SHARED have all three, STREAM has
+ * _seq and _deleted. They are not in `columns`. */
+enum system_column { SYSTEM_SEQ, SYSTEM_UPDATED, SYSTEM_DELETED, SYSTEM_COLUMN_COUNT };
+const char *system_column_name(enum system_column column); /* "_seq", "_updated", "_deleted" */
+struct type system_column_type(enum system_column column);
+
+struct schema {
+    refcount refs;
+    table_id table;
+    uint32_t version; /* from 1 */
+    enum table_kind kind;
+    str namespace_name;
+    str table_name;
+    const struct column *columns; /* the user's columns, by ordinal */
+    unsigned column_count;
+    int primary_key; /* index into columns, -1: none (STREAM) */
+    struct arena arena;
+};
+
+/* Builds a schema (refs 1) from columns that are copied. CHECKs what the grammar guarantees. */
+struct schema *schema_create(table_id table, uint32_t version, enum table_kind kind,
+                             str namespace_name, str table_name, const struct column *columns,
+                             unsigned column_count);
+struct schema *schema_take(struct schema *schema);
+void schema_give(struct schema *schema); /* NULL allowed */
+/* Index into columns, or -1. `name` in any case. */
+int schema_find_column(const struct schema *schema, str name);
+/* The system column of that name, or -1. STREAM has no _updated. */
+int schema_find_system_column(const struct schema *schema, str name);
+/* How many system columns: 3, or 2 for STREAM. */
+unsigned schema_system_column_count(const struct schema *schema);
+
+/* The JSON text of system.schemas.columns (contract http-ws.md section 11): all columns with the
+ * system columns at the end; plus our own keys "absent_value", "is_unique". */
+void schema_append_json(struct buf *out, const struct schema *schema);
+/* Reads it back. CORRUPT names what is wrong. */
+MUST_USE status schema_from_json(str json, table_id table, uint32_t version, enum table_kind kind,
+                                 str namespace_name, str table_name, struct schema **out,
+                                 struct error *err);
+
+#endif
