@@ -56,7 +56,8 @@ foreach(_library IN LISTS KALAM_LIBRARIES)
     endforeach()
 endforeach()
 
-# --- fuzz
+# --- fuzz; `fuzzers` builds them all and nothing else
+add_custom_target(fuzzers)
 file(GLOB _fuzzers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/fuzz/*_fuzz.c")
 foreach(_source IN LISTS _fuzzers)
     cmake_path(GET _source STEM _target)
@@ -70,6 +71,7 @@ foreach(_source IN LISTS _fuzzers)
         kalam_register_test(${_target} fuzz 300 ${_target} "${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${_name}")
     endif()
     kalam_link_by_includes(${_target} "${_source}")
+    add_dependencies(fuzzers ${_target})
 endforeach()
 
 # --- suites
