@@ -1,0 +1,102 @@
+/* engine/kv_commit.h -- the committer: the one thread that writes.
+ * For:      statements are prepared on their own threads and queued as requests; the committer takes
+ *           all that wait (<= LIMIT_COMMIT_GROUP, LIMIT_COMMIT_GROUP_BYTES), evaluates them in order
+ *           against an overlay over the store, writes one batch, syncs it, and only then publishes and
+ *           answers, in order. Nothing is visible before it is durable (async requests: see below).
+ * Knows:    no rows. What a request does is its `apply` function (store/commit_*, catalog/record_*).
+ * Owns:     the committer thread, the snowflake generator for `_seq`. A request stays its submitter's
+ *           memory and must live until `done` has run.
+ * Threads:  commit_submit from any; apply, publish and done run on the committer thread. */
+#ifndef ENGINE_KV_COMMIT_H
+#define ENGINE_KV_COMMIT_H
+
+#include "base/clock.h"
+#include "engine/kv.h"
+
+struct committer;
+struct commit_txn; /* one request's window on the overlay while it is evaluated */
+
+enum commit_durability {
+    COMMIT_SYNC, /* on disk before `done` */
+    COMMIT_ASYNC /* answered after the write without a sync; `publish` waits for a sync that covers
+                    it */
+};
+
+struct commit_request {
+    /* Evaluates the request: reads by commit_get, writes by commit_put ... Not OK: everything this
+     * request wrote is forgotten, the others of the group go on; the status and request->error reach
+     * `done`. Must not block. */
+    status (*apply)(struct commit_txn *txn, struct commit_request *request);
+    /* Runs once the changes are durable, in commit order, only for applied requests, before `done`
+     * for COMMIT_SYNC. NULL allowed. Here events leave. */
+    void (*publish)(struct commit_request *request);
+    /* The end; `result` may be any status. The request is the caller's again. For COMMIT_ASYNC `done`
+     * may run before `publish`; then the committer keeps using the request until `release`. */
+    void (*done)(struct commit_request *request, status result);
+    /* COMMIT_ASYNC only: nothing refers to the request any more (publish has run or never will). */
+    void (*release)(struct commit_request *request);
+    enum commit_durability durability;
+    size_t bytes;       /* estimate of what it will write, for the limits of the group */
+    struct error error; /* filled by apply or by the committer */
+    /* -- the committer's own; the submitter zeroes them -- */
+    struct commit_request *next;
+    status outcome;
+    void *change;              /* see commit_set_change */
+    struct commit_group *group; /* counted; its arena holds the change */
+};
+
+struct committer_options {
+    struct kv_store *store;
+    const struct clock *clock;
+    struct snowflake *seq;       /* floor raised by the opener above everything stored */
+    void (*fail_stop)(void *context, const struct error *err); /* a write or sync failed: no more
+                                    acks; the server exits with 71. NULL: the process exits itself */
+    void *fail_context;
+};
+
+/* Starts the thread. Ended by committer_destroy, which commits what is queued first. */
+struct committer *committer_create(const struct committer_options *options);
+void committer_destroy(struct committer *committer);
+/* Queues; never blocks and never fails: after a fail-stop `done` gets UNAVAILABLE. */
+void commit_submit(struct committer *committer, struct commit_request *request);
+/* Submits and waits for the end (threads that may block: DDL, jobs, transactions on workers). */
+MUST_USE status commit_submit_wait(struct committer *committer, struct commit_request *request);
+/* Makes every async commit so far durable and published, and waits for it. */
+MUST_USE status commit_sync_wait(struct committer *committer, struct error *err);
+/* The greatest `_seq` that is published: all events up to it have left. */
+uint64_t commit_published_seq(const struct committer *committer);
+/* Groups written, requests in them, syncs: for metrics and tests. */
+struct commit_statistics {
+    uint64_t groups;
+    uint64_t requests;
+    uint64_t syncs;
+    uint64_t group_us_total;
+};
+void commit_statistics_get(const struct committer *committer, struct commit_statistics *out);
+
+/* -- within apply ------------------------------------------------------------------------------ */
+
+/* Reads through the overlay (what earlier requests of the group and this one wrote) over the store.
+ * The value lives until the group ends. */
+MUST_USE status commit_get(struct commit_txn *txn, enum kv_family family, str key, str *value,
+                           bool *found, struct error *err);
+/* Keys and values are copied. `partition_bytes` of the key are its partition prefix. */
+void commit_put(struct commit_txn *txn, enum kv_family family, size_t partition_bytes, str key,
+                str value);
+void commit_delete(struct commit_txn *txn, enum kv_family family, size_t partition_bytes, str key);
+/* Removes [lo, hi); later commit_get of the same group see it. */
+void commit_delete_range(struct commit_txn *txn, enum kv_family family, size_t partition_bytes,
+                         str lo, str hi);
+/* The next `_seq`: greater than every one before. */
+uint64_t commit_next_seq(struct commit_txn *txn);
+/* The last `_seq` given out in this process, whoever asked (the H of a flush intent). */
+uint64_t commit_last_seq(const struct commit_txn *txn);
+/* `_updated` of this group, µs wall clock, not before the group before. */
+int64_t commit_now_us(const struct commit_txn *txn);
+/* Memory that lives until the request's `done` (and publish) has run: change sets for `publish`. */
+struct arena *commit_arena(struct commit_txn *txn);
+/* Room for what apply wants to hand to publish. */
+void commit_set_change(struct commit_txn *txn, void *change);
+void *commit_change(const struct commit_request *request);
+
+#endif
