@@ -1,0 +1,260 @@
+/* catalog/catalog.h -- what there is: namespaces, tables, schema versions, storages, users.
+ * For:      one published snapshot (immutable, counted, swapped by DDL) of namespaces, tables and
+ *           storages; users one by one (there may be many); schemas by (table, version), loaded from
+ *           the store on a miss. Records are JSON text under the catalog partition: see
+ *           docs/formats/catalog.md.
+ * Writes:   every change is a commit request; its `apply` checks the records (so two changes in one
+ *           commit group see each other), its `publish` swaps the snapshot. Callers may block: they
+ *           run on workers.
+ * Threads:  any. A snapshot, a user and a schema are counted and immutable. */
+#ifndef CATALOG_CATALOG_H
+#define CATALOG_CATALOG_H
+
+#include "base/map.h"
+#include "engine/kv_commit.h"
+#include "model/schema.h"
+
+enum access_level { ACCESS_PRIVATE, ACCESS_PUBLIC, ACCESS_RESTRICTED, ACCESS_DBA };
+const char *access_level_name(enum access_level level); /* "Private" as in options JSON */
+bool access_level_parse(str text, enum access_level *out);
+
+struct flush_policy {
+    uint32_t rows;       /* 0: not by rows */
+    uint32_t interval_s; /* 0: not by time */
+};
+
+/* A table in one snapshot. Its texts live as long as the snapshot. */
+struct table {
+    table_id id;
+    namespace_id ns;
+    str namespace_name;
+    str name;
+    enum table_kind kind;
+    uint32_t version; /* newest schema version */
+    enum access_level access;
+    struct flush_policy flush;
+    uint32_t ttl_s; /* STREAM */
+    str storage_id;
+    bool uses_user_storage;
+    str comment;
+    int64_t created_us;
+    int64_t updated_us;
+};
+
+struct namespace_def {
+    namespace_id id;
+    str name;
+    str options; /* JSON text or empty */
+    int64_t created_us;
+    unsigned table_count;
+};
+
+struct view_def {
+    str namespace_name;
+    str name;
+    str query; /* its SELECT, as written */
+    int64_t created_us;
+};
+
+struct storage_def {
+    str id;
+    str name;
+    str description;
+    str type; /* "filesystem" */
+    str base_directory;
+    str credentials;
+    str config;
+    str shared_template; /* "{namespace}/{tableName}" */
+    str user_template;   /* "{namespace}/{tableName}/{userId}" */
+    int64_t created_us;
+    int64_t updated_us;
+};
+
+struct catalog_snapshot {
+    refcount refs;
+    uint64_t version; /* +1 with every change; part of plan keys */
+    const struct table **tables; /* by namespace, then name */
+    unsigned table_count;
+    const struct namespace_def **namespaces; /* by name */
+    unsigned namespace_count;
+    const struct storage_def **storages; /* by id */
+    unsigned storage_count;
+    const struct view_def **views;
+    unsigned view_count;
+    struct map table_by_name; /* "ns\0table" -> struct table */
+    struct map table_by_id;   /* u32 -> struct table */
+    struct map namespace_by_name;
+    struct map storage_by_id;
+    struct map view_by_name; /* "ns\0view" -> struct view_def */
+    struct arena arena;
+};
+
+enum user_auth { USER_PASSWORD, USER_OAUTH, USER_INTERNAL };
+
+/* Roles, least first; the numbers are stored. auth/ gives them their meaning. */
+enum role { ROLE_ANONYMOUS, ROLE_USER, ROLE_SERVICE, ROLE_DBA, ROLE_SYSTEM };
+const char *role_name(enum role role);          /* lower case */
+bool role_parse(str text, enum role *out);      /* with the aliases of the contract, any case */
+
+struct user {
+    refcount refs;
+    str id;
+    enum role role;
+    str password_hash; /* bcrypt; empty never authenticates */
+    str email;         /* empty: none */
+    enum user_auth auth;
+    str auth_data; /* JSON text or empty */
+    str storage_mode; /* "table" | "region" */
+    str storage_id;
+    uint32_t failed_logins;
+    int64_t locked_until_us; /* 0: not locked */
+    int64_t last_login_us;   /* 0: never */
+    int64_t created_us;
+    int64_t updated_us;
+    int64_t deleted_us; /* 0: active */
+    struct arena arena;
+};
+
+struct catalog;
+
+struct catalog_options {
+    struct kv_store *store;
+    struct committer *committer;
+    const struct clock *clock;
+    str root_password_hash; /* set on root when it has none yet; empty: leave */
+    str cold_directory;     /* base directory of storage `local` */
+};
+
+/* Loads every record and makes what every server has: namespaces default and dba, user root, storage
+ * local, tables dba.stats and dba.notifications. CORRUPT: a record cannot be read. */
+MUST_USE status catalog_open(const struct catalog_options *options, struct catalog **out,
+                             struct error *err);
+void catalog_close(struct catalog *catalog);
+
+/* The newest snapshot; give it back. */
+const struct catalog_snapshot *catalog_take(struct catalog *catalog);
+void catalog_give(const struct catalog_snapshot *snapshot); /* NULL allowed */
+/* NULL: there is none. Names are lower case already. */
+const struct table *snapshot_find_table(const struct catalog_snapshot *s, str ns, str name);
+const struct table *snapshot_find_table_id(const struct catalog_snapshot *s, table_id id);
+const struct namespace_def *snapshot_find_namespace(const struct catalog_snapshot *s, str name);
+const struct storage_def *snapshot_find_storage(const struct catalog_snapshot *s, str id);
+const struct view_def *snapshot_find_view(const struct catalog_snapshot *s, str ns, str name);
+
+/* The schema of one version, counted: schema_give it. NOT_FOUND names table and version. */
+MUST_USE status catalog_schema(struct catalog *catalog, table_id table, uint32_t version,
+                               struct schema **out, struct error *err);
+/* The schema of a table's newest version in a snapshot. */
+MUST_USE status catalog_table_schema(struct catalog *catalog, const struct table *table,
+                                     struct schema **out, struct error *err);
+struct catalog_cache_statistics {
+    uint64_t entries;
+    uint64_t hits;
+    uint64_t misses;
+};
+void catalog_cache_statistics_get(struct catalog *catalog, struct catalog_cache_statistics *out);
+
+/* -- changes (workers only: they wait for the commit) ------------------------------------------- */
+
+MUST_USE status catalog_create_namespace(struct catalog *catalog, str name, bool if_not_exists,
+                                         bool *created, struct error *err);
+MUST_USE status catalog_alter_namespace(struct catalog *catalog, str name, str options,
+                                        struct error *err);
+/* `is_restricted`: refuse when tables are left in it; otherwise the caller has dropped them. */
+MUST_USE status catalog_drop_namespace(struct catalog *catalog, str name, struct error *err);
+
+struct table_spec {
+    str namespace_name;
+    str name;
+    enum table_kind kind;
+    enum access_level access;
+    struct flush_policy flush;
+    uint32_t ttl_s;
+    str storage_id; /* empty: "local" */
+    bool uses_user_storage;
+    str comment;
+    const struct column *columns; /* ids and ordinals are given by create */
+    unsigned column_count;
+};
+/* EXISTS; NAMESPACE_NOT_FOUND with the contract's hint. */
+MUST_USE status catalog_create_table(struct catalog *catalog, const struct table_spec *spec,
+                                     table_id *id, struct error *err);
+/* A new version with these columns (ids kept for kept columns, 0 = new column) and options; NULL
+ * keeps. CONFLICT: `expected_version` is not the newest any more. */
+struct table_change {
+    table_id id;
+    uint32_t expected_version;
+    const struct column *columns; /* NULL: columns stay, no new version */
+    unsigned column_count;
+    const enum access_level *access;
+    const struct flush_policy *flush;
+};
+MUST_USE status catalog_alter_table(struct catalog *catalog, const struct table_change *change,
+                                    uint32_t *new_version, struct error *err);
+/* The table is gone for every statement; its data waits for catalog_forget_table. */
+MUST_USE status catalog_drop_table(struct catalog *catalog, table_id id, struct error *err);
+/* Tables whose data is still to be removed, after a crash too. */
+struct dropped_table {
+    table_id id;
+    namespace_id ns;
+    enum table_kind kind;
+    str namespace_name;
+    str name;
+    str storage_id;
+};
+MUST_USE status catalog_list_dropped(struct catalog *catalog, struct arena *arena,
+                                     struct dropped_table **out, unsigned *count,
+                                     struct error *err);
+/* Removes the last record of a dropped table. */
+MUST_USE status catalog_forget_table(struct catalog *catalog, table_id id, struct error *err);
+
+MUST_USE status catalog_create_view(struct catalog *catalog, str ns, str name, str query,
+                                    bool or_replace, struct error *err);
+MUST_USE status catalog_drop_view(struct catalog *catalog, str ns, str name, struct error *err);
+
+MUST_USE status catalog_create_storage(struct catalog *catalog, const struct storage_def *storage,
+                                       struct error *err);
+MUST_USE status catalog_alter_storage(struct catalog *catalog, const struct storage_def *storage,
+                                      struct error *err);
+MUST_USE status catalog_drop_storage(struct catalog *catalog, str id, struct error *err);
+
+/* The user, deleted ones too, or NULL; user_give it. */
+struct user *catalog_find_user(struct catalog *catalog, str id);
+void user_give(struct user *user); /* NULL allowed */
+/* EXISTS: also for deleted ones. Times are set by create. */
+MUST_USE status catalog_create_user(struct catalog *catalog, const struct user *user,
+                                    struct error *err);
+/* What changes; NULL stays. NOT_FOUND. */
+struct user_change {
+    const str *password_hash;
+    const enum role *role;
+    const str *email;
+    const str *storage_mode;
+    const str *storage_id;
+    const uint32_t *failed_logins;
+    const int64_t *locked_until_us;
+    const int64_t *last_login_us;
+    bool is_deleted; /* sets deleted_us to now */
+    bool keeps_updated; /* log-in bookkeeping: updated_us stays */
+};
+MUST_USE status catalog_alter_user(struct catalog *catalog, str id, const struct user_change *change,
+                                   struct error *err);
+/* All users in order of id, counted one by one: `visit` gets each. */
+void catalog_each_user(struct catalog *catalog, void (*visit)(void *context, const struct user *u),
+                       void *context);
+/* Registers who is told, on the committer thread, after a user changed or a table changed or went
+ * (id 0: no table). Called once at start. */
+struct catalog_listener {
+    void (*table_changed)(void *context, table_id id, bool is_dropped);
+    void (*user_changed)(void *context, str user_id);
+    void *context;
+};
+void catalog_set_listener(struct catalog *catalog, const struct catalog_listener *listener);
+
+/* -- for the committer's apply functions in store/ ---------------------------------------------- */
+
+/* Is `version` the newest of a live table, in this commit's overlay? CONFLICT: no (bind again). */
+MUST_USE status catalog_check_version(struct commit_txn *txn, table_id id, uint32_t version,
+                                      struct error *err);
+
+#endif
