@@ -1,8 +1,7 @@
 /* base/arena.h -- many small allocations with one end.
- * For:      everything that lives as long as a request, a batch or a catalog version. Functions that
- *           take an arena free nothing.
- * Owns:     its blocks and the handles deferred to it.
- * Threads:  one at a time. */
+ * For:      everything that lives as long as a request, a batch or a catalog version. Functions
+ * that take an arena free nothing. Owns:     its blocks and the handles deferred to it. Threads:
+ * one at a time. */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 

@@ -1,4 +1,5 @@
-/* base/banned.h -- makes calls that cannot be used safely fail to compile. Included by base/mem.h. */
+/* base/banned.h -- makes calls that cannot be used safely fail to compile. Included by base/mem.h.
+ */
 #ifndef BASE_BANNED_H
 #define BASE_BANNED_H
 

@@ -44,6 +44,25 @@ void buf_append_format(struct buf *buf, const char *format, ...)
     buf->n += (size_t)n;
 }
 
+void buf_append_u64_text(struct buf *buf, uint64_t v)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v != 0);
+    buf_append(buf, digits + at, sizeof digits - at);
+}
+
+void buf_append_i64_text(struct buf *buf, int64_t v)
+{
+    if (v < 0) {
+        buf_append_byte(buf, '-');
+    }
+    buf_append_u64_text(buf, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+}
+
 void buf_drop_front(struct buf *buf, size_t bytes)
 {
     CHECK(bytes <= buf->n);
@@ -96,7 +115,8 @@ void bytes_put_u32le(void *at, uint32_t v)
 uint32_t bytes_get_u32le(const void *at)
 {
     const uint8_t *p = at;
-    return (uint32_t)((uint32_t)p[0] | ((uint32_t)p[1] << 8) | ((uint32_t)p[2] << 16) | ((uint32_t)p[3] << 24));
+    return (uint32_t)((uint32_t)p[0] | ((uint32_t)p[1] << 8) | ((uint32_t)p[2] << 16) |
+                      ((uint32_t)p[3] << 24));
 }
 
 void buf_append_u32le(struct buf *buf, uint32_t v)
@@ -117,7 +137,8 @@ void bytes_put_u32be(void *at, uint32_t v)
 uint32_t bytes_get_u32be(const void *at)
 {
     const uint8_t *p = at;
-    return (uint32_t)(((uint32_t)p[0] << 24) | ((uint32_t)p[1] << 16) | ((uint32_t)p[2] << 8) | (uint32_t)p[3]);
+    return (uint32_t)(((uint32_t)p[0] << 24) | ((uint32_t)p[1] << 16) | ((uint32_t)p[2] << 8) |
+                      (uint32_t)p[3]);
 }
 
 void buf_append_u32be(struct buf *buf, uint32_t v)
@@ -142,7 +163,9 @@ void bytes_put_u64le(void *at, uint64_t v)
 uint64_t bytes_get_u64le(const void *at)
 {
     const uint8_t *p = at;
-    return (uint64_t)((uint64_t)p[0] | ((uint64_t)p[1] << 8) | ((uint64_t)p[2] << 16) | ((uint64_t)p[3] << 24) | ((uint64_t)p[4] << 32) | ((uint64_t)p[5] << 40) | ((uint64_t)p[6] << 48) | ((uint64_t)p[7] << 56));
+    return (uint64_t)((uint64_t)p[0] | ((uint64_t)p[1] << 8) | ((uint64_t)p[2] << 16) |
+                      ((uint64_t)p[3] << 24) | ((uint64_t)p[4] << 32) | ((uint64_t)p[5] << 40) |
+                      ((uint64_t)p[6] << 48) | ((uint64_t)p[7] << 56));
 }
 
 void buf_append_u64le(struct buf *buf, uint64_t v)
@@ -167,7 +190,9 @@ void bytes_put_u64be(void *at, uint64_t v)
 uint64_t bytes_get_u64be(const void *at)
 {
     const uint8_t *p = at;
-    return (uint64_t)(((uint64_t)p[0] << 56) | ((uint64_t)p[1] << 48) | ((uint64_t)p[2] << 40) | ((uint64_t)p[3] << 32) | ((uint64_t)p[4] << 24) | ((uint64_t)p[5] << 16) | ((uint64_t)p[6] << 8) | (uint64_t)p[7]);
+    return (uint64_t)(((uint64_t)p[0] << 56) | ((uint64_t)p[1] << 48) | ((uint64_t)p[2] << 40) |
+                      ((uint64_t)p[3] << 32) | ((uint64_t)p[4] << 24) | ((uint64_t)p[5] << 16) |
+                      ((uint64_t)p[6] << 8) | (uint64_t)p[7]);
 }
 
 void buf_append_u64be(struct buf *buf, uint64_t v)
@@ -222,4 +247,3 @@ uint64_t reader_u64be(struct reader *r)
     str s = reader_bytes(r, 8);
     return s.n == 8 ? bytes_get_u64be(s.p) : 0;
 }
-

@@ -1,9 +1,8 @@
 /* base/buf.h -- bytes that grow, and reading them back.
- * For:      writing keys, rows, JSON, requests (buf_*), and decoding disk and wire bytes (reader_*).
- *           A reader keeps its first error and turns later calls into no-ops: decode straight down,
- *           ask once (reader_ok).
- * Owns:     a buf owns its bytes until buf_release or buf_take; a reader owns nothing.
- * Threads:  one at a time. */
+ * For:      writing keys, rows, JSON, requests (buf_*), and decoding disk and wire bytes
+ * (reader_*). A reader keeps its first error and turns later calls into no-ops: decode straight
+ * down, ask once (reader_ok). Owns:     a buf owns its bytes until buf_release or buf_take; a
+ * reader owns nothing. Threads:  one at a time. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
@@ -45,6 +44,9 @@ static inline void buf_append_byte(struct buf *buf, uint8_t byte)
 }
 void buf_append_format(struct buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Decimal digits, with '-' when negative; quicker than buf_append_format. */
+void buf_append_u64_text(struct buf *buf, uint64_t v);
+void buf_append_i64_text(struct buf *buf, int64_t v);
 /* Removes `bytes` bytes at the front. */
 void buf_drop_front(struct buf *buf, size_t bytes);
 

@@ -85,6 +85,11 @@ uint64_t snowflake_next(struct snowflake *s)
     return next;
 }
 
+uint64_t snowflake_last(const struct snowflake *s)
+{
+    return atomic_load_explicit(&s->last, memory_order_acquire);
+}
+
 void snowflake_raise(struct snowflake *s, uint64_t floor)
 {
     uint64_t last = atomic_load_explicit(&s->last, memory_order_relaxed);

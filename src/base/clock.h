@@ -49,6 +49,8 @@ struct snowflake {
 /* `floor`: every id made is greater than it (0: none). `node` 0..1023. */
 void snowflake_init(struct snowflake *s, const struct clock *clock, uint32_t node, uint64_t floor);
 uint64_t snowflake_next(struct snowflake *s);
+/* The greatest id made so far, or the floor. */
+uint64_t snowflake_last(const struct snowflake *s);
 /* Makes every later id greater than `floor`. */
 void snowflake_raise(struct snowflake *s, uint64_t floor);
 /* The first id of the millisecond that holds `wall_us`, node and counter 0. */

@@ -51,9 +51,8 @@ static bool parse_action(str text, struct setting *s)
         const char *word;
         enum action action;
         int error;
-    } words[] = {{"crash", ACTION_CRASH, 0},
-                 {"eio", ACTION_ERRNO, EIO},
-                 {"enospc", ACTION_ERRNO, ENOSPC}};
+    } words[] = {
+        {"crash", ACTION_CRASH, 0}, {"eio", ACTION_ERRNO, EIO}, {"enospc", ACTION_ERRNO, ENOSPC}};
     ptrdiff_t at = str_find_char(text, '@');
     if (at >= 0) {
         str when = str_skip(text, (size_t)at + 1);

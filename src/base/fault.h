@@ -1,9 +1,8 @@
 /* base/fault.h -- named points where tests make things go wrong.
  * For:      crash, EIO, ENOSPC and delay tests. A point is FAULT_POINT("flush.after_rename") (crash
  *           or delay) or FAULT_ERRNO("blob.fsync") (an errno to act on). Compiled out of release.
- * Set by:   the environment KALAMDB_FAULTS="name=crash@3;other=eio@1+;third=delay:50" (the 3rd time;
- *           from the 1st time on; always), or fault_set in tests.
- * Threads:  any. */
+ * Set by:   the environment KALAMDB_FAULTS="name=crash@3;other=eio@1+;third=delay:50" (the 3rd
+ * time; from the 1st time on; always), or fault_set in tests. Threads:  any. */
 #ifndef BASE_FAULT_H
 #define BASE_FAULT_H
 

@@ -1,8 +1,8 @@
 /* base/fs.h -- files, with the order of calls that survives a power cut.
  * For:      temporary file, fsync, rename, fsync the folder; reading whole small files; sweeping.
- * Manners:  errors name the last part of the path only. EIO and ENOSPC can be injected (fault points
- *           fs.*). STORAGE_FULL: no space; IO: anything else, and an fsync error is final.
- * Threads:  any. */
+ * Manners:  errors name the last part of the path only. EIO and ENOSPC can be injected (fault
+ * points fs.*). STORAGE_FULL: no space; IO: anything else, and an fsync error is final. Threads:
+ * any. */
 #ifndef BASE_FS_H
 #define BASE_FS_H
 

@@ -1,5 +1,5 @@
-/* base/lock.h -- mutexes with ranks, conditions, threads, atomics: the only room that knows pthread.
- * For:      locks listed in lock.def in lock order; testing builds stop on a wrong order.
+/* base/lock.h -- mutexes with ranks, conditions, threads, atomics: the only room that knows
+ * pthread. For:      locks listed in lock.def in lock order; testing builds stop on a wrong order.
  * Threads:  that is the point. */
 #ifndef BASE_LOCK_H
 #define BASE_LOCK_H
@@ -43,8 +43,8 @@ struct thread {
     pthread_t id;
     bool started;
 };
-/* Starts `run(argument)` with `stack_bytes` of stack (0: the default); `name` <= 15 bytes is seen in
- * tools. Stops the process when the system has no thread. Signals stay with the main thread. */
+/* Starts `run(argument)` with `stack_bytes` of stack (0: the default); `name` <= 15 bytes is seen
+ * in tools. Stops the process when the system has no thread. Signals stay with the main thread. */
 void thread_start(struct thread *thread, const char *name, size_t stack_bytes,
                   void *(*run)(void *argument), void *argument);
 /* Waits for its end. A thread that was not started is ignored. */
@@ -73,6 +73,18 @@ static inline uint64_t atomic_count_sub(atomic_count *c, uint64_t v)
     return atomic_fetch_sub_explicit(&c->v, v, memory_order_acq_rel);
 }
 
+/* Sets the count to max(wanted, count + 1) and returns it: ids that only grow. */
+static inline uint64_t atomic_count_next(atomic_count *c, uint64_t wanted)
+{
+    uint64_t last = atomic_load_explicit(&c->v, memory_order_relaxed);
+    uint64_t next = 0;
+    do {
+        next = wanted > last ? wanted : last + 1;
+    } while (!atomic_compare_exchange_weak_explicit(&c->v, &last, next, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    return next;
+}
+
 /* A count of holders: take adds one, give answers true to whoever gave the last. */
 typedef struct {
     _Atomic uint32_t v;
@@ -89,6 +101,11 @@ static inline void refcount_take(refcount *r)
 MUST_USE static inline bool refcount_give(refcount *r)
 {
     return atomic_fetch_sub_explicit(&r->v, 1, memory_order_acq_rel) == 1;
+}
+/* The caller is the only holder, so that it may change what it holds in place. */
+static inline bool refcount_is_one(refcount *r)
+{
+    return atomic_load_explicit(&r->v, memory_order_acquire) == 1;
 }
 
 #endif

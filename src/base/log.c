@@ -131,7 +131,8 @@ static void format_line(struct buf *out, enum log_level level, const char *modul
     char when[CLOCK_TEXT_BYTES];
     clock_format_rfc3339(clock_wall_us(clock_system()), 6, when);
     if (state.options.format == LOG_JSON) {
-        buf_append_format(out, "{\"time\":\"%s\",\"level\":\"%s\",\"module\":\"%s\",\"event\":\"%s\"",
+        buf_append_format(out,
+                          "{\"time\":\"%s\",\"level\":\"%s\",\"module\":\"%s\",\"event\":\"%s\"",
                           when, level_names[level], module, event);
         if (request_id[0] != '\0') {
             buf_append_c(out, ",\"request\":");

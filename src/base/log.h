@@ -20,7 +20,8 @@ struct log_options {
     const char *directory; /* NULL: no file; else server.log or server.jsonl in it, 0600 */
 };
 
-/* Opens the file and starts the writer. IO: the directory or file cannot be made; err says which. */
+/* Opens the file and starts the writer. IO: the directory or file cannot be made; err says which.
+ */
 MUST_USE status log_open(const struct log_options *options, struct error *err);
 /* Writes what is queued, syncs and closes. Lines after it go to stderr. */
 void log_close(void);
@@ -28,7 +29,8 @@ bool log_level_parse(str text, enum log_level *out);
 bool log_format_parse(str text, enum log_format *out);
 bool log_enabled(enum log_level level);
 
-/* The request id that goes into every line of this thread; the empty string for none. <= 63 bytes. */
+/* The request id that goes into every line of this thread; the empty string for none. <= 63 bytes.
+ */
 void log_set_request(str id);
 
 /* `fields` is a printf format that makes "key=value key=value"; texts in it by LOG_Q. */

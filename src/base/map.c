@@ -1,4 +1,5 @@
-/* base/map.c -- linear probing over a power of two; removed slots are marked and swept by growth. */
+/* base/map.c -- linear probing over a power of two; removed slots are marked and swept by growth.
+ */
 #include "base/map.h"
 #include "base/check.h"
 #include "base/hash.h"

@@ -149,7 +149,10 @@ static size_t utf8_char(const unsigned char *p, size_t n)
     if (c < 0x80) {
         return 1;
     }
-    size_t length = c >= 0xC2 && c <= 0xDF ? 2 : (c & 0xF0) == 0xE0 ? 3 : c >= 0xF0 && c <= 0xF4 ? 4 : 0;
+    size_t length = c >= 0xC2 && c <= 0xDF   ? 2
+                    : (c & 0xF0) == 0xE0     ? 3
+                    : c >= 0xF0 && c <= 0xF4 ? 4
+                                             : 0;
     if (length == 0 || n < length) {
         return 0;
     }

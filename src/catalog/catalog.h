@@ -1,7 +1,7 @@
 /* catalog/catalog.h -- what there is: namespaces, tables, schema versions, storages, users.
  * For:      one published snapshot (immutable, counted, swapped by DDL) of namespaces, tables and
- *           storages; users one by one (there may be many); schemas by (table, version), loaded from
- *           the store on a miss. Records are JSON text under the catalog partition: see
+ *           storages; users one by one (there may be many); schemas by (table, version), loaded
+ * from the store on a miss. Records are JSON text under the catalog partition: see
  *           docs/formats/catalog.md.
  * Writes:   every change is a commit request; its `apply` checks the records (so two changes in one
  *           commit group see each other), its `publish` swaps the snapshot. Callers may block: they
@@ -72,7 +72,7 @@ struct storage_def {
 
 struct catalog_snapshot {
     refcount refs;
-    uint64_t version; /* +1 with every change; part of plan keys */
+    uint64_t version;            /* +1 with every change; part of plan keys */
     const struct table **tables; /* by namespace, then name */
     unsigned table_count;
     const struct namespace_def **namespaces; /* by name */
@@ -93,8 +93,8 @@ enum user_auth { USER_PASSWORD, USER_OAUTH, USER_INTERNAL };
 
 /* Roles, least first; the numbers are stored. auth/ gives them their meaning. */
 enum role { ROLE_ANONYMOUS, ROLE_USER, ROLE_SERVICE, ROLE_DBA, ROLE_SYSTEM };
-const char *role_name(enum role role);          /* lower case */
-bool role_parse(str text, enum role *out);      /* with the aliases of the contract, any case */
+const char *role_name(enum role role);     /* lower case */
+bool role_parse(str text, enum role *out); /* with the aliases of the contract, any case */
 
 struct user {
     refcount refs;
@@ -103,7 +103,7 @@ struct user {
     str password_hash; /* bcrypt; empty never authenticates */
     str email;         /* empty: none */
     enum user_auth auth;
-    str auth_data; /* JSON text or empty */
+    str auth_data;    /* JSON text or empty */
     str storage_mode; /* "table" | "region" */
     str storage_id;
     uint32_t failed_logins;
@@ -125,8 +125,8 @@ struct catalog_options {
     str cold_directory;     /* base directory of storage `local` */
 };
 
-/* Loads every record and makes what every server has: namespaces default and dba, user root, storage
- * local, tables dba.stats and dba.notifications. CORRUPT: a record cannot be read. */
+/* Loads every record and makes what every server has: namespaces default and dba, user root,
+ * storage local, tables dba.stats and dba.notifications. CORRUPT: a record cannot be read. */
 MUST_USE status catalog_open(const struct catalog_options *options, struct catalog **out,
                              struct error *err);
 void catalog_close(struct catalog *catalog);
@@ -154,7 +154,8 @@ struct catalog_cache_statistics {
 };
 void catalog_cache_statistics_get(struct catalog *catalog, struct catalog_cache_statistics *out);
 
-/* -- changes (workers only: they wait for the commit) ------------------------------------------- */
+/* -- changes (workers only: they wait for the commit) -------------------------------------------
+ */
 
 MUST_USE status catalog_create_namespace(struct catalog *catalog, str name, bool if_not_exists,
                                          bool *created, struct error *err);
@@ -234,11 +235,11 @@ struct user_change {
     const uint32_t *failed_logins;
     const int64_t *locked_until_us;
     const int64_t *last_login_us;
-    bool is_deleted; /* sets deleted_us to now */
+    bool is_deleted;    /* sets deleted_us to now */
     bool keeps_updated; /* log-in bookkeeping: updated_us stays */
 };
-MUST_USE status catalog_alter_user(struct catalog *catalog, str id, const struct user_change *change,
-                                   struct error *err);
+MUST_USE status catalog_alter_user(struct catalog *catalog, str id,
+                                   const struct user_change *change, struct error *err);
 /* All users in order of id, counted one by one: `visit` gets each. */
 void catalog_each_user(struct catalog *catalog, void (*visit)(void *context, const struct user *u),
                        void *context);
@@ -251,7 +252,8 @@ struct catalog_listener {
 };
 void catalog_set_listener(struct catalog *catalog, const struct catalog_listener *listener);
 
-/* -- for the committer's apply functions in store/ ---------------------------------------------- */
+/* -- for the committer's apply functions in store/ ----------------------------------------------
+ */
 
 /* Is `version` the newest of a live table, in this commit's overlay? CONFLICT: no (bind again). */
 MUST_USE status catalog_check_version(struct commit_txn *txn, table_id id, uint32_t version,

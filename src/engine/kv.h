@@ -1,6 +1,6 @@
 /* engine/kv.h -- the store seam: whatever keeps the bytes.
- * For:      a store is a set of partitions; a partition is an ordered map from keys to values with a
- *           head {seq, generation}. Keys here are whole: partition prefix (model/key.h) + the rest.
+ * For:      a store is a set of partitions; a partition is an ordered map from keys to values with
+ * a head {seq, generation}. Keys here are whole: partition prefix (model/key.h) + the rest.
  *           Backends: `rocksdb` (embedded), `mem` (tests, with faults); one contract suite
  *           (tests/unit/engine/kv_contract.h) runs on all and is the specification.
  * Touches:  base, model/key.h; a backend file touches its library. Never knows what rows mean.
@@ -52,7 +52,7 @@ enum { KV_TXN_ID_BYTES = 16 };
 
 /* A change of one partition. */
 struct kv_txn {
-    str partition;              /* its prefix */
+    str partition;              /* its prefix; a group names each partition once */
     uint64_t expect_generation; /* KV_ANY_GENERATION: unconditional; 0: must not exist yet */
     uint64_t new_seq;           /* head.seq becomes max(head.seq, new_seq) */
     uint8_t id[KV_TXN_ID_BYTES];
@@ -61,13 +61,16 @@ struct kv_txn {
 };
 
 /* `result` of the whole group: OK: applied and, with sync, durable. CONFLICT: a generation was not
- * the expected one, nothing was written. IO, STORAGE_FULL: known not applied. UNKNOWN_OUTCOME: ask
- * kv_txn_seen. `heads` (one per txn, valid during the call) are the heads after it. */
+ * the expected one, nothing was written. STORAGE_FULL: known not applied, and the store takes
+ * further commits. UNKNOWN_OUTCOME: ask kv_txn_seen. IO: the store is broken; no read of it sees
+ * the group, but after a restart it may be there: acknowledge nothing more. `heads` (one per txn,
+ * valid during the call, with OK only) are the heads after it. */
 typedef void kv_done_fn(void *context, status result, const struct kv_head *heads);
 
-/* Applies a group: atomic as a whole where kv_group_is_atomic, else per txn (then count is 1). A txn
- * whose id the partition's head remembers (the last KV_REMEMBERED_IDS) was applied before: it is not
- * applied again and counts as OK. `done` may run before the call returns, and on any thread. */
+/* Applies a group: atomic as a whole where kv_group_is_atomic, else per txn (then count is 1). A
+ * txn whose id the partition's head remembers (the last KV_REMEMBERED_IDS) was applied before: it
+ * is not applied again and counts as OK. `done` may run before the call returns, and on any thread.
+ */
 enum { KV_REMEMBERED_IDS = 4 };
 void kv_commit(struct kv_store *store, const struct kv_txn *txns, size_t txn_count, bool sync,
                kv_done_fn *done, void *context);
@@ -85,14 +88,15 @@ struct kv_view *kv_view_open(struct kv_store *store);
 void kv_view_close(struct kv_view *view);
 /* Views are numbered from 1 as they open; a view is registered before its snapshot is taken.
  * kv_view_next_number: the number that the next view will get. kv_views_oldest: the smallest number
- * still open, or kv_view_next_number when none is. A file may go once every view with a number below
- * the one noted when its removal became durable is closed. */
+ * still open, or kv_view_next_number when none is. A file may go once every view with a number
+ * below the one noted when its removal became durable is closed. */
 uint64_t kv_view_next_number(struct kv_store *store);
 uint64_t kv_views_oldest(struct kv_store *store);
 
 enum kv_get_mode { KV_MAY_BLOCK, KV_NO_IO };
 /* Reads one key. *found false: absent. The value lives in the arena. UNAVAILABLE with KV_NO_IO: the
- * answer is not in memory, ask again on a thread that may wait. A NULL view reads the newest state. */
+ * answer is not in memory, ask again on a thread that may wait. A NULL view reads the newest state.
+ */
 MUST_USE status kv_get(struct kv_store *store, struct kv_view *view, enum kv_family family, str key,
                        enum kv_get_mode mode, struct arena *arena, str *value, bool *found,
                        struct error *err);
@@ -106,12 +110,13 @@ struct kv_cursor *kv_cursor_open(struct kv_view *view, enum kv_family family, st
  * call. */
 bool kv_cursor_next(struct kv_cursor *cursor, str *key, str *value, status *result,
                     struct error *err);
-/* Moves to the first key >= `key` (KV_FORWARD) or <= `key` (KV_REVERSE); the next call yields it. */
+/* Moves to the first key >= `key` (KV_FORWARD) or <= `key` (KV_REVERSE); the next call yields it.
+ */
 void kv_cursor_seek(struct kv_cursor *cursor, str key);
 void kv_cursor_close(struct kv_cursor *cursor);
 
-/* `watch` is called after a commit that touched any partition under `prefix`: a hint, at least once;
- * the watcher re-reads. Returns a number for kv_unwatch. */
+/* `watch` is called after a commit that touched any partition under `prefix`: a hint, at least
+ * once; the watcher re-reads. Returns a number for kv_unwatch. */
 typedef void kv_watch_fn(void *context, str partition, struct kv_head head);
 uint64_t kv_watch(struct kv_store *store, str prefix, kv_watch_fn *watch, void *context);
 void kv_unwatch(struct kv_store *store, uint64_t number);
@@ -148,5 +153,7 @@ enum kv_mem_fault {
     KV_MEM_LOSE_HINT
 };
 void kv_mem_script(struct kv_store *store, const enum kv_mem_fault *faults, size_t count);
+/* While on, every KV_NO_IO read answers UNAVAILABLE. */
+void kv_mem_block_reads(struct kv_store *store, bool on);
 
 #endif

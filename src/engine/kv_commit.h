@@ -1,12 +1,12 @@
 /* engine/kv_commit.h -- the committer: the one thread that writes.
- * For:      statements are prepared on their own threads and queued as requests; the committer takes
- *           all that wait (<= LIMIT_COMMIT_GROUP, LIMIT_COMMIT_GROUP_BYTES), evaluates them in order
- *           against an overlay over the store, writes one batch, syncs it, and only then publishes and
- *           answers, in order. Nothing is visible before it is durable (async requests: see below).
- * Knows:    no rows. What a request does is its `apply` function (store/commit_*, catalog/record_*).
- * Owns:     the committer thread, the snowflake generator for `_seq`. A request stays its submitter's
- *           memory and must live until `done` has run.
- * Threads:  commit_submit from any; apply, publish and done run on the committer thread. */
+ * For:      statements are prepared on their own threads and queued as requests; the committer
+ * takes all that wait (<= LIMIT_COMMIT_GROUP, LIMIT_COMMIT_GROUP_BYTES), evaluates them in order
+ *           against an overlay over the store, writes one batch, syncs it, and only then publishes
+ * and answers, in order. Nothing is visible before it is durable (async requests: see below).
+ * Knows:    no rows. What a request does is its `apply` function (store/commit_*,
+ * catalog/record_*). Owns:     the committer thread, the snowflake generator for `_seq`. A request
+ * stays its submitter's memory and must live until `done` has run. Threads:  commit_submit from
+ * any; apply, publish and done run on the committer thread. */
 #ifndef ENGINE_KV_COMMIT_H
 #define ENGINE_KV_COMMIT_H
 
@@ -24,14 +24,15 @@ enum commit_durability {
 
 struct commit_request {
     /* Evaluates the request: reads by commit_get, writes by commit_put ... Not OK: everything this
-     * request wrote is forgotten, the others of the group go on; the status and request->error reach
-     * `done`. Must not block. */
+     * request wrote is forgotten, the others of the group go on; the status and request->error
+     * reach `done`. Must not block. */
     status (*apply)(struct commit_txn *txn, struct commit_request *request);
     /* Runs once the changes are durable, in commit order, only for applied requests, before `done`
      * for COMMIT_SYNC. NULL allowed. Here events leave. */
     void (*publish)(struct commit_request *request);
-    /* The end; `result` may be any status. The request is the caller's again. For COMMIT_ASYNC `done`
-     * may run before `publish`; then the committer keeps using the request until `release`. */
+    /* The end; `result` may be any status. The request is the caller's again. For COMMIT_ASYNC
+     * `done` may run before `publish`; then the committer keeps using the request until `release`.
+     */
     void (*done)(struct commit_request *request, status result);
     /* COMMIT_ASYNC only: nothing refers to the request any more (publish has run or never will). */
     void (*release)(struct commit_request *request);
@@ -41,16 +42,17 @@ struct commit_request {
     /* -- the committer's own; the submitter zeroes them -- */
     struct commit_request *next;
     status outcome;
-    void *change;              /* see commit_set_change */
+    void *change;               /* see commit_set_change */
     struct commit_group *group; /* counted; its arena holds the change */
 };
 
 struct committer_options {
     struct kv_store *store;
     const struct clock *clock;
-    struct snowflake *seq;       /* floor raised by the opener above everything stored */
-    void (*fail_stop)(void *context, const struct error *err); /* a write or sync failed: no more
-                                    acks; the server exits with 71. NULL: the process exits itself */
+    struct snowflake *seq; /* floor raised by the opener above everything stored */
+    void (*fail_stop)(void *context,
+                      const struct error *err); /* a write or sync failed: no more
+                     acks; the server exits with 71. NULL: the process exits itself */
     void *fail_context;
 };
 
