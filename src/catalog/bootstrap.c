@@ -39,12 +39,12 @@ static status make_dba_tables(struct catalog *catalog, struct error *err)
     struct table_spec spec = {.namespace_name = STR_LIT("dba"),
                               .name = STR_LIT("stats"),
                               .kind = TABLE_SHARED,
-                              .access = ACCESS_DBA,
+                              .access = TABLE_ACCESS_DBA,
                               .columns = stats,
                               .column_count = sizeof stats / sizeof stats[0]};
     TRY(make_table(catalog, &spec, err));
     spec.name = STR_LIT("notifications");
-    spec.access = ACCESS_PUBLIC;
+    spec.access = TABLE_ACCESS_PUBLIC;
     spec.columns = notes;
     spec.column_count = sizeof notes / sizeof notes[0];
     return make_table(catalog, &spec, err);
@@ -57,7 +57,7 @@ static status make_root(struct catalog *catalog, str hash, struct error *err)
     if (root == NULL) {
         struct user wanted = {.id = STR_LIT("root"),
                               .role = ROLE_SYSTEM,
-                              .auth = USER_INTERNAL,
+                              .auth = USER_LOGIN_INTERNAL,
                               .email = STR_LIT("root@localhost"),
                               .password_hash = hash};
         result = catalog_create_user(catalog, &wanted, err);

@@ -14,9 +14,14 @@
 #include "engine/kv_commit.h"
 #include "model/schema.h"
 
-enum access_level { ACCESS_PRIVATE, ACCESS_PUBLIC, ACCESS_RESTRICTED, ACCESS_DBA };
-const char *access_level_name(enum access_level level); /* "Private" as in options JSON */
-bool access_level_parse(str text, enum access_level *out);
+enum table_access {
+    TABLE_ACCESS_PRIVATE,
+    TABLE_ACCESS_PUBLIC,
+    TABLE_ACCESS_RESTRICTED,
+    TABLE_ACCESS_DBA
+};
+const char *table_access_name(enum table_access level); /* "Private" as in options JSON */
+bool table_access_parse(str text, enum table_access *out);
 
 struct flush_policy {
     uint32_t rows;       /* 0: not by rows */
@@ -31,7 +36,7 @@ struct table {
     str name;
     enum table_kind kind;
     uint32_t version; /* newest schema version */
-    enum access_level access;
+    enum table_access access;
     struct flush_policy flush;
     uint32_t ttl_s; /* STREAM */
     str storage_id;
@@ -89,7 +94,7 @@ struct catalog_snapshot {
     struct arena arena;
 };
 
-enum user_auth { USER_PASSWORD, USER_OAUTH, USER_INTERNAL };
+enum user_login { USER_LOGIN_PASSWORD, USER_LOGIN_OAUTH, USER_LOGIN_INTERNAL };
 
 /* Roles, least first; the numbers are stored. auth/ gives them their meaning. */
 enum role { ROLE_ANONYMOUS, ROLE_USER, ROLE_SERVICE, ROLE_DBA, ROLE_SYSTEM };
@@ -102,7 +107,7 @@ struct user {
     enum role role;
     str password_hash; /* bcrypt; empty never authenticates */
     str email;         /* empty: none */
-    enum user_auth auth;
+    enum user_login auth;
     str auth_data;    /* JSON text or empty */
     str storage_mode; /* "table" | "region" */
     str storage_id;
@@ -168,7 +173,7 @@ struct table_spec {
     str namespace_name;
     str name;
     enum table_kind kind;
-    enum access_level access;
+    enum table_access access;
     struct flush_policy flush;
     uint32_t ttl_s;
     str storage_id; /* empty: "local" */
@@ -187,7 +192,7 @@ struct table_change {
     uint32_t expected_version;
     const struct column *columns; /* NULL: columns stay, no new version */
     unsigned column_count;
-    const enum access_level *access;
+    const enum table_access *access;
     const struct flush_policy *flush;
 };
 MUST_USE status catalog_alter_table(struct catalog *catalog, const struct table_change *change,

@@ -3,117 +3,6 @@
 #include "catalog/catalog.h"
 #include "model/limits.h"
 
-static bool one_of(str name, const char *const *words)
-{
-    for (; *words != NULL; words++) {
-        if (str_eq_c(name, *words)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_name_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_';
-}
-
-static status check_identifier(str name, struct error *err)
-{
-    /* SQL words that would make every statement about the object ambiguous. */
-    static const char *const keywords[] = {"select", "insert", "update", "delete", "from",  "where",
-                                           "table",  "create", "drop",   "alter",  "order", "group",
-                                           "having", "union",  "join",   "values", "into",  "null",
-                                           "and",    "or",     "not",    NULL};
-    if (name.n == 0) {
-        return error_set(err, ERROR_INVALID_OPERATION, "Name cannot be empty");
-    }
-    if (name.n > LIMIT_NAME_BYTES) {
-        return error_set(err, ERROR_INVALID_OPERATION, "Name is too long (%zu characters, max %d)",
-                         name.n, LIMIT_NAME_BYTES);
-    }
-    if (name.p[0] == '_') {
-        return error_set(err, ERROR_INVALID_OPERATION,
-                         "Name cannot start with underscore (reserved for system columns)");
-    }
-    if (is_digit(name.p[0])) {
-        return error_set(err, ERROR_INVALID_OPERATION, "Name cannot start with a number");
-    }
-    if (str_find_char(name, ' ') >= 0) {
-        return error_set(err, ERROR_INVALID_OPERATION, "Name cannot contain spaces");
-    }
-    for (size_t i = 0; i < name.n; i++) {
-        if (!is_name_char(name.p[i])) {
-            return error_set(err, ERROR_INVALID_OPERATION,
-                             "Name '" STR_FMT
-                             "' contains invalid characters (only alphanumeric and "
-                             "underscore allowed)",
-                             STR(name));
-        }
-    }
-    if (one_of(name, keywords)) {
-        return error_set(err, ERROR_INVALID_OPERATION,
-                         "Name '" STR_FMT "' is a reserved SQL keyword and cannot be used",
-                         STR(name));
-    }
-    return STATUS_IS_OK;
-}
-
-bool name_is_system_namespace(str name)
-{
-    static const char *const names[] = {"system", "information_schema", "pg_catalog", "datafusion",
-                                        NULL};
-    return one_of(name, names);
-}
-
-status name_check_namespace(str name, struct error *err)
-{
-    static const char *const reserved[] = {"system",
-                                           "sys",
-                                           "root",
-                                           "kalamdb",
-                                           "kalam",
-                                           "main",
-                                           "default",
-                                           "sql",
-                                           "admin",
-                                           "internal",
-                                           "information_schema",
-                                           "pg_catalog",
-                                           "datafusion",
-                                           "temp",
-                                           "memory",
-                                           NULL};
-    TRY(check_identifier(name, err));
-    if (one_of(name, reserved)) {
-        return error_set(err, ERROR_INVALID_OPERATION,
-                         "Namespace '" STR_FMT "' is reserved and cannot be used", STR(name));
-    }
-    return STATUS_IS_OK;
-}
-
-status name_check_table(str name, struct error *err)
-{
-    return check_identifier(name, err);
-}
-
-status name_check_column(str name, struct error *err)
-{
-    static const char *const reserved[] = {
-        "_seq",     "_deleted",   "_id",      "_row_id", "_rowid",      "_key", "_updated",
-        "_created", "_timestamp", "_version", "_hash",   "_commit_seq", NULL};
-    if (one_of(name, reserved)) {
-        return error_set(err, ERROR_INVALID_OPERATION,
-                         "Column name '" STR_FMT "' is reserved and cannot be used", STR(name));
-    }
-    return check_identifier(name, err);
-}
-
 status name_check_user(str id, struct error *err)
 {
     if (id.n == 0) {
@@ -159,16 +48,16 @@ bool role_parse(str text, enum role *out)
 
 static const char *const access_names[] = {"Private", "Public", "Restricted", "Dba"};
 
-const char *access_level_name(enum access_level level)
+const char *table_access_name(enum table_access level)
 {
-    return (unsigned)level <= ACCESS_DBA ? access_names[level] : "?";
+    return (unsigned)level <= TABLE_ACCESS_DBA ? access_names[level] : "?";
 }
 
-bool access_level_parse(str text, enum access_level *out)
+bool table_access_parse(str text, enum table_access *out)
 {
-    for (int i = 0; i <= ACCESS_DBA; i++) {
+    for (int i = 0; i <= TABLE_ACCESS_DBA; i++) {
         if (str_eq_nocase(text, str_from(access_names[i]))) {
-            *out = (enum access_level)i;
+            *out = (enum table_access)i;
             return true;
         }
     }
