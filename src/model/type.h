@@ -34,10 +34,12 @@ bool type_is_keyable(enum type_id id);
 bool type_is_text(enum type_id id); /* TEXT, JSON, FILE: bytes that are UTF-8 */
 
 /* From a SQL spelling in any case: name and up to two numbers ("VARCHAR", 1 parameter 255, ...);
- * contract sql.md section 2. INVALID names the spelling; UNSUPPORTED for what the contract refuses. */
+ * contract sql.md section 2. INVALID names the spelling; UNSUPPORTED for what the contract refuses.
+ */
 MUST_USE status type_parse(str name, const int64_t *parameters, unsigned parameter_count,
                            struct type *out, struct error *err);
-/* `BigInt`, `{"Decimal":{"precision":10,"scale":2}}` as JSON text (contract http-ws.md section 2.6). */
+/* JSON text: `"BigInt"` (with the quotes), `{"Decimal":{"precision":10,"scale":2}}`,
+ * `{"Embedding":384}` (contract http-ws.md section 2.6). */
 void type_append_wire(struct buf *out, struct type type);
 /* `BIGINT`, `DECIMAL(10, 2)`. */
 void type_append_sql(struct buf *out, struct type type);

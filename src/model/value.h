@@ -46,20 +46,22 @@ static inline struct value value_text(str v)
 }
 
 /* Same type after coercion is the caller's duty: both sides must have the same type id (and scale).
- * Order of values as the store's keys have it: -0 = 0, texts by bytes. NULL is not comparable here. */
+ * Order of values as the store's keys have it: -0 = 0, texts by bytes. NULL is not comparable here.
+ */
 int value_compare(const struct value *a, const struct value *b);
 /* Same type, both NULL or both equal. NaN equals NaN. */
 bool value_identical(const struct value *a, const struct value *b);
 /* A deep copy into the arena. */
 struct value value_copy(struct arena *arena, const struct value *v);
 
-/* Cell encoding of results, live rows and topics (contract http-ws.md section 2.7), without a column
- * name: BIGINT as a quoted string, TIMESTAMP as a number of µs, DECIMAL as text with exactly `scale`
- * digits, BYTES as a number array ... INVALID: NaN or infinity. */
+/* Cell encoding of results, live rows and topics (contract http-ws.md section 2.7), without a
+ * column name: BIGINT as a quoted string, TIMESTAMP as a number of µs, DECIMAL as text with exactly
+ * `scale` digits, BYTES as a number array ... INVALID: NaN or infinity. */
 MUST_USE status value_append_json(struct buf *out, const struct value *v, struct error *err);
 /* Appends a JSON string with quotes and escapes; the text must be UTF-8. */
 void json_append_text(struct buf *out, str text);
-/* The value as plain text: keys in messages, casts to TEXT. TIMESTAMP as "2026-01-02 03:04:05.678". */
+/* The value as plain text: keys in messages, casts to TEXT. TIMESTAMP as "2026-01-02 03:04:05.678".
+ */
 void value_append_text(struct buf *out, const struct value *v);
 /* Shortest decimal text that reads back to the same double (or float). */
 void double_append_text(struct buf *out, double v);
@@ -72,13 +74,19 @@ MUST_USE status value_coerce(const struct value *v, struct type to, str column, 
                              struct value *out, struct error *err);
 
 /* Parsers for texts of the usual ISO forms (also what value_coerce uses). */
-bool timestamp_parse(str text, int64_t *us); /* "2026-01-02", "2026-01-02T03:04:05.678Z", "+02:00" */
+bool timestamp_parse(str text,
+                     int64_t *us); /* "2026-01-02", "2026-01-02T03:04:05.678Z", "+02:00" */
 bool date_parse(str text, int64_t *days);
 bool time_parse(str text, int64_t *us);
+/* `YYYY-MM-DD`; `HH:MM:SS[.ffffff]` of 0..86399999999 µs; both with a space between. Fractions
+ * without trailing zeros. */
+void date_append_text(struct buf *out, int64_t days);
+void time_append_text(struct buf *out, int64_t us);
+void timestamp_append_text(struct buf *out, int64_t us);
 bool uuid_parse(str text, uint8_t uuid[16]);
 void uuid_append_text(struct buf *out, const uint8_t uuid[16]);
-/* Decimal text (with optional exponent) to unscaled at `scale`; false: not a number, too many digits
- * before the point for `precision`, or digits after it that `scale` would lose. */
+/* Decimal text (with optional exponent) to unscaled at `scale`; false: not a number, too many
+ * digits before the point for `precision`, or digits after it that `scale` would lose. */
 bool decimal_parse(str text, unsigned precision, unsigned scale, int128 *unscaled);
 void decimal_append_text(struct buf *out, int128 unscaled, unsigned scale);
 
