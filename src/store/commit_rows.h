@@ -1,0 +1,96 @@
+/* store/commit_rows.h -- the one way to write rows.
+ * For:      INSERT, UPDATE, DELETE of one or several tables in one commit request. Rows are encoded
+ *           when they are added; `_seq` and `_updated` are set when the committer evaluates.
+ * Use:      row_write_init, row_write_table per (table, partition), row_write_insert/update/delete/
+ *           upsert, then row_write_run (waits) or row_write_submit; results are in the ops.
+ * Rules:    evaluated in order, each op sees the ones before it. An op whose expectation fails
+ * fails the whole request, and only it: CONSTRAINT  an insert found its key: "Primary key
+ * violation: ..." CONFLICT    an update or delete lost a race, or the schema version is not the
+ * newest: bind and run the statement again LIMIT       the request is over LIMIT_COMMIT_BYTES Owns:
+ * all memory is in the caller's arena and must live until `done` (COMMIT_ASYNC: `release`).
+ * Threads:  prepared on any one thread; evaluated on the committer's. */
+#ifndef STORE_COMMIT_ROWS_H
+#define STORE_COMMIT_ROWS_H
+
+#include "model/row.h"
+#include "store/store.h"
+
+enum row_op_kind {
+    ROW_INSERT, /* expects absent or deleted */
+    ROW_UPDATE, /* expects `_seq` == expect_seq */
+    ROW_DELETE, /* expects `_seq` == expect_seq; STREAM: removes it */
+    ROW_UPSERT  /* expects nothing */
+};
+
+struct row_op {
+    enum row_op_kind kind;
+    struct value key_value; /* for messages; NULL value in a table without a key */
+    str key;                /* encoded; empty in a table without a key */
+    uint64_t expect_seq;
+    char *row; /* encoded new version (delete: tombstone); `_updated` is patched in */
+    size_t row_bytes;
+    str old_row; /* update, delete: bytes of the version expect_seq */
+    /* Results, once done said OK. */
+    uint64_t seq;     /* of the new version */
+    uint64_t old_seq; /* of the version that it superseded; 0: none */
+    bool was_live;    /* a live (not deleted) version was superseded */
+};
+
+/* The ops of one table in one partition. */
+struct row_write_table {
+    struct row_write *write;
+    struct table_part part;
+    struct schema *schema; /* newest version at binding; counted */
+    struct row_op *ops;
+    size_t op_count;
+    size_t op_capacity;
+    struct row_write_table *next;
+};
+
+struct row_write {
+    struct commit_request request; /* first */
+    struct store *store;
+    struct arena *arena;
+    struct buf scratch;
+    struct row_write_table *tables; /* in the order of row_write_table */
+    struct row_write_table **tables_end;
+    void (*done)(struct row_write *write, status result);
+    void (*release)(struct row_write *write); /* COMMIT_ASYNC only */
+    void *context;                            /* the submitter's */
+    uint64_t last_seq;                        /* result: greatest `_seq` given */
+    int64_t updated_us;                       /* result: `_updated` of all rows */
+};
+
+/* Ended by row_write_release. */
+void row_write_init(struct row_write *write, struct store *store, struct arena *arena);
+void row_write_release(struct row_write *write);
+
+/* Ops that follow go to this table; `part` is copied (its texts are not), the schema is taken. The
+ * same part may come several times. */
+struct row_write_table *row_write_table(struct row_write *write, const struct table_part *part,
+                                        struct schema *schema);
+
+/* `values`: one per column of the schema, coerced, NOT NULL checked by the caller. The key is the
+ * value of the key column. INVALID, LIMIT: the key or the row cannot be encoded. */
+MUST_USE status row_write_insert(struct row_write_table *to, const struct value *values,
+                                 struct error *err);
+MUST_USE status row_write_upsert(struct row_write_table *to, const struct value *values,
+                                 struct error *err);
+/* `old_row`: the bytes of version `expect_seq` as table_get gave them. */
+MUST_USE status row_write_update(struct row_write_table *to, uint64_t expect_seq, str old_row,
+                                 const struct value *values, struct error *err);
+/* `last`: version `expect_seq`, opened. */
+MUST_USE status row_write_delete(struct row_write_table *to, uint64_t expect_seq,
+                                 const struct row *last, struct error *err);
+/* Estimate of the bytes that the request will write so far. */
+size_t row_write_bytes(const struct row_write *write);
+
+/* Submits and waits until it is durable (COMMIT_SYNC) or written (COMMIT_ASYNC). On a failure the
+ * text is in err. */
+MUST_USE status row_write_run(struct row_write *write, enum commit_durability durability,
+                              struct error *err);
+/* Submits; write->done (and release) run on the committer thread. The error is in
+ * write->request.error. */
+void row_write_submit(struct row_write *write, enum commit_durability durability);
+
+#endif
