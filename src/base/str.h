@@ -61,6 +61,15 @@ bool str_to_double(str s, double *out);
 /* Well-formed UTF-8 without surrogates and overlong forms (RFC 3629). */
 bool str_is_utf8(str s);
 
+/* 0..15 of a hexadecimal digit in any case; -1: it is none. */
+static inline int str_hex_value(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 static inline char str_lower_char(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
