@@ -261,9 +261,9 @@ static status put_integer_text(const struct coercion *c, str text)
         bool fits = decimal >= INT64_MIN && decimal <= INT64_MAX;
         return fits ? put_integer(c, (int64_t)decimal) : refuse(c, "out of range");
     }
-    double ignored = 0;
-    bool is_number = str_to_double(str_trim(text), &ignored);
-    return refuse(c, is_number ? "it is not a whole number in range" : "it is not a whole number");
+    double real = 0;
+    bool is_too_big = str_to_double(str_trim(text), &real) && fabs(real) >= 0x1p63;
+    return refuse(c, is_too_big ? "out of range" : "it is not a whole number");
 }
 
 static status parse_integer(const struct coercion *c)
