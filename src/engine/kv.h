@@ -129,12 +129,17 @@ uint64_t kv_memory_bytes(struct kv_store *store);
 
 /* -- backends ---------------------------------------------------------------------------------- */
 
+/* One RocksDB in the folder `path` (made when missing). 0 in a number: its default. One process per
+ * folder: a second open answers IO. */
 struct kv_rocksdb_options {
     const char *path;
-    uint64_t block_cache_bytes;
-    uint64_t write_buffer_bytes; /* of each family */
-    int background_jobs;
+    uint64_t block_cache_bytes;  /* default 8 MiB */
+    uint64_t write_buffer_bytes; /* of each family; default 4 MiB */
+    int background_jobs;         /* default 2 */
+    uint64_t reserve_bytes;      /* with less space than this left on the disk commits answer
+                                    STORAGE_FULL, with nothing written; 0: no reserve */
 };
+/* CORRUPT, STORAGE_FULL, IO: it cannot be opened; the log has the library's words. */
 MUST_USE status kv_rocksdb_open(const struct kv_rocksdb_options *options, struct kv_store **out,
                                 struct error *err);
 
