@@ -9,6 +9,7 @@
 # the suites' executables), and their folder for scratch files by TMPDIR as usual.
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson) # a second opinion on JSON
 
 set(KALAM_TEST_BIN "${PROJECT_BINARY_DIR}/bin/tests")
 set(KALAM_TEST_ENV
@@ -45,13 +46,13 @@ foreach(_library IN LISTS KALAM_LIBRARIES)
         set(_support tests_${_folder})
         add_library(${_support} STATIC ${_helpers})
         target_include_directories(${_support} PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/tests")
-        target_link_libraries(${_support} PUBLIC ${_library} PkgConfig::CMOCKA)
+        target_link_libraries(${_support} PUBLIC ${_library} PkgConfig::CMOCKA PkgConfig::JANSSON)
     endif()
     foreach(_test IN LISTS _tests)
         cmake_path(GET _test STEM _stem)
         set(_target ${_folder}_${_stem})
         kalam_add_test_program(${_target} "${_test}" "${PROJECT_SOURCE_DIR}/tests/test_main.c")
-        target_link_libraries(${_target} PRIVATE ${_support} ${_library} PkgConfig::CMOCKA)
+        target_link_libraries(${_target} PRIVATE ${_support} ${_library} PkgConfig::CMOCKA PkgConfig::JANSSON)
         kalam_register_test(${_target} unit 300 ${_target})
     endforeach()
 endforeach()
