@@ -96,15 +96,18 @@ status fs_make_dirs(const char *path, struct error *err)
     return fs_fsync_dir(parent, err);
 }
 
-status fs_rename_durable(const char *from, const char *to, struct error *err)
+status fs_rename(const char *from, const char *to, struct error *err)
 {
     int error = FAULT_ERRNO("fs.rename");
     if (error == 0 && rename(from, to) != 0) {
         error = errno;
     }
-    if (error != 0) {
-        return fail(err, "rename", from, error);
-    }
+    return error != 0 ? fail(err, "rename", from, error) : STATUS_IS_OK;
+}
+
+status fs_rename_durable(const char *from, const char *to, struct error *err)
+{
+    TRY(fs_rename(from, to, err));
     char parent[4096];
     parent_of(to, parent);
     return fs_fsync_dir(parent, err);
@@ -194,6 +197,14 @@ status fs_unlink(const char *path, struct error *err)
         error = errno;
     }
     return error != 0 ? fail(err, "remove", path, error) : STATUS_IS_OK;
+}
+
+status fs_remove_empty_dir(const char *path, struct error *err)
+{
+    if (rmdir(path) != 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST) {
+        return fail(err, "remove folder", path, errno);
+    }
+    return STATUS_IS_OK;
 }
 
 static status remove_entry(void *context, const char *name, bool is_dir, struct error *err)

@@ -13,6 +13,8 @@ MUST_USE status fs_make_dirs(const char *path, struct error *err);
 MUST_USE status fs_fsync_dir(const char *path, struct error *err);
 /* Syncs the bytes of an existing file. */
 MUST_USE status fs_fsync_file(const char *path, struct error *err);
+/* rename alone: the new name is durable once its folder is synced. */
+MUST_USE status fs_rename(const char *from, const char *to, struct error *err);
 /* rename, then fsync of the folder that holds `to`. */
 MUST_USE status fs_rename_durable(const char *from, const char *to, struct error *err);
 /* Writes `content` to path.tmp, syncs, renames, syncs the folder. `mode` such as 0600. */
@@ -22,6 +24,8 @@ MUST_USE status fs_read(const char *path, size_t bytes_max, struct arena *arena,
                         struct error *err);
 /* Removes a file; a missing one is OK. */
 MUST_USE status fs_unlink(const char *path, struct error *err);
+/* Removes a folder when it is empty; one that is not, or is missing, is OK and stays. */
+MUST_USE status fs_remove_empty_dir(const char *path, struct error *err);
 /* Removes a folder and all in it; a missing one is OK. Does not follow links. */
 MUST_USE status fs_remove_tree(const char *path, struct error *err);
 bool fs_exists(const char *path);
