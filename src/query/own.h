@@ -1,0 +1,26 @@
+/* query/own.h -- what a struct query keeps for itself between its calls. */
+#ifndef QUERY_OWN_H
+#define QUERY_OWN_H
+
+#include "query/write_job.h"
+
+enum { QUERY_ATTEMPTS_MAX = 4 }; /* a statement that lost a race is run again 3 times */
+
+struct query_state_own {
+    const struct sql_piece *pieces;
+    const struct statement **statements; /* parsed, as they will run */
+    struct session *sessions;            /* of each: EXECUTE AS changes it */
+    unsigned count;
+    unsigned next; /* the statement to run */
+    bool is_authorised;
+    struct results results;
+    size_t out_before; /* of the statement that may run again */
+    unsigned count_before;
+    unsigned attempt;
+    struct write_job *job; /* pending */
+};
+
+/* Writes the outcome of a finished write into the results. */
+MUST_USE status write_job_report(struct run *run, const struct write_job *job, struct error *err);
+
+#endif

@@ -1,0 +1,40 @@
+/* query/read_context.h -- what a statement reads through: one view, its session, its tables.
+ * For:      fast path, engine SELECTs (it is the session pointer of the SQL engine's connection),
+ *           finding rows for UPDATE and DELETE.
+ * Owns:     the view and the catalog snapshot, until read_context_release.
+ * Threads:  one at a time: that of the statement. */
+#ifndef QUERY_READ_CONTEXT_H
+#define QUERY_READ_CONTEXT_H
+
+#include "query/run.h"
+#include "store/read.h"
+
+struct read_table; /* a table opened in the view */
+
+struct read_context {
+    struct query_engine *engine;
+    const struct session *session;
+    const struct catalog_snapshot *snapshot; /* counted */
+    struct kv_view *view;
+    struct arena *arena; /* the request's */
+    struct cold_slot slot;
+    struct read_table *tables;
+};
+
+/* Opens a view of now. */
+void read_context_init(struct read_context *rc, struct query_engine *engine,
+                       const struct session *session, const struct catalog_snapshot *snapshot,
+                       unsigned slot, struct arena *arena);
+void read_context_release(struct read_context *rc);
+
+/* The session's part of a table: its own partition, or the shared one. Lives in the arena. */
+const struct table_part *read_context_part(struct read_context *rc, const struct table *table);
+/* Opens the table for this session once per context. UNAVAILABLE with KV_NO_IO: not in memory. */
+MUST_USE status read_context_table(struct read_context *rc, const struct table *table,
+                                   enum kv_get_mode mode, struct table_read **out,
+                                   struct error *err);
+
+/* The functions that the SQL engine calls; `context` is the query engine. */
+void provider_init(struct duck_provider *provider, struct query_engine *engine);
+
+#endif

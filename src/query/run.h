@@ -1,0 +1,92 @@
+/* query/run.h -- one statement on its way, for the files of query/ only.
+ * For:      the handlers: each takes a bound place in the dispatch table of run.c.
+ * Threads:  one at a time. */
+#ifndef QUERY_RUN_H
+#define QUERY_RUN_H
+
+#include "query/query.h"
+#include "sql/sql.h"
+
+struct plan_cache; /* plan_cache.h */
+
+/* The process-wide state; immutable but for what is guarded. */
+struct query_engine {
+    struct catalog *catalog;
+    struct store *rows;
+    struct kv_store *store;
+    struct committer *committer;
+    const struct clock *clock;
+    struct snowflake *ids;
+    struct query_limits limits;
+    struct query_hooks hooks;
+    const char *cold_directory;
+    const char *temp_directory;
+    unsigned worker_count;
+    unsigned job_count;
+    struct lock lock; /* guards duck, heavy_count, waiting_count */
+    struct cond room; /* a heavy statement ended */
+    struct duck *duck; /* NULL until first needed */
+    unsigned heavy_count;
+    unsigned waiting_count;
+    struct duck_provider provider;
+    struct plan_cache *plans;
+};
+
+struct run {
+    struct query *query;
+    struct query_engine *engine;
+    struct session session; /* of this statement: EXECUTE AS and USE change it */
+    const struct statement *statement;
+    const struct catalog_snapshot *snapshot; /* one for the statement */
+    struct arena *arena;
+    struct results *results;
+    bool may_block; /* on a worker; false: answer UNAVAILABLE with is_blocked set instead */
+    bool is_blocked;
+    bool is_alone;  /* the only statement: its write may be left pending */
+    bool is_pending; /* set by a handler whose write was submitted without waiting */
+    unsigned slot;    /* of the SQL engine; on a worker */
+    unsigned attempt; /* 0, then the re-runs after lost races */
+};
+
+/* A handler. OK: done, or pending when run->is_pending. */
+typedef status run_fn(struct run *run, struct error *err);
+
+/* Says that this cannot be done on a loop: returns UNAVAILABLE and sets is_blocked. */
+MUST_USE status run_block(struct run *run);
+/* The namespace that a name means: its own or the session's. */
+str run_namespace(const struct run *run, str ns);
+/* Finds a user's table. TABLE_NOT_FOUND; INVALID_OPERATION for system namespaces, with `verb`
+ * ("insert", "update", "delete"; NULL: reading, then system tables are TABLE_NOT_FOUND too). */
+MUST_USE status run_find_table(const struct run *run, const struct table_name *name,
+                               const char *verb, const struct table **out, struct error *err);
+/* Writes the message of a statement without rows. */
+void run_message(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* query.c: heavy statements, those of the SQL engine, run at most `engine_concurrent_max` at once.
+ * BUSY: none was free in time. */
+MUST_USE status query_enter_heavy(struct query_engine *engine, struct error *err);
+void query_leave_heavy(struct query_engine *engine);
+
+/* view.c: does the body of CREATE VIEW pass the gate; its text with the column list applied. */
+MUST_USE status run_check_view(struct run *run, str ns, const struct create_view_part *part,
+                               struct error *err);
+str run_view_text(struct run *run, const struct create_view_part *part);
+
+/* insert.c, update.c, select.c */
+run_fn run_insert, run_update, run_delete, run_select;
+/* ddl_table.c */
+run_fn run_create_table, run_alter_table, run_drop_table;
+/* ddl.c */
+run_fn run_create_namespace, run_alter_namespace, run_drop_namespace, run_use_namespace;
+run_fn run_create_view, run_drop_view, run_create_storage, run_alter_storage, run_drop_storage;
+run_fn run_storage_check;
+/* ddl_user.c */
+run_fn run_create_user, run_alter_user, run_drop_user;
+/* show.c */
+run_fn run_show_namespaces, run_show_tables, run_describe_table, run_show_stats, run_show_storages;
+run_fn run_show_manifest, run_explain, run_show_jobs;
+/* maintain.c */
+run_fn run_flush_table, run_flush_all, run_compact_table, run_compact_all, run_kill_job;
+run_fn run_kill_live, run_subscribe;
+
+#endif

@@ -1,0 +1,43 @@
+/* query/system.h -- system tables: their columns in one table, their rows from whoever has them.
+ * For:      SELECT on system.* and information_schema.*, SHOW, DESCRIBE.
+ * Rights:   system.* is for dba and system, checked by the gate's resolver (select.c); rows of
+ *           information_schema hold what the caller may see.
+ * Threads:  any. */
+#ifndef QUERY_SYSTEM_H
+#define QUERY_SYSTEM_H
+
+#include "query/read_context.h"
+
+typedef status system_fill_fn(struct read_context *rc, const struct row_sink *sink,
+                              struct error *err);
+
+struct system_column_def {
+    const char *name;
+    enum type_id type;
+    bool is_nullable;
+    bool is_primary_key;
+};
+
+struct system_table {
+    const char *namespace_name; /* "system", "information_schema" */
+    const char *name;
+    const struct system_column_def *columns;
+    unsigned column_count;
+    system_fill_fn *fill; /* NULL: query_hooks.system_rows has the rows */
+    bool is_view;
+    bool is_open; /* every role may read it (contract quirk Q-12: system.namespaces) */
+};
+
+/* NULL: there is none. */
+const struct system_table *system_table_find(str ns, str name);
+/* All of them, by index; NULL past the end. */
+const struct system_table *system_table_at(unsigned index);
+/* All rows for the session, in an arena of their own. */
+struct system_rows;
+MUST_USE status system_rows_load(struct read_context *rc, const struct system_table *table,
+                                 struct system_rows **out, struct error *err);
+unsigned system_rows_count(const struct system_rows *rows);
+const struct value *system_rows_at(const struct system_rows *rows, unsigned index);
+void system_rows_release(struct system_rows *rows);
+
+#endif

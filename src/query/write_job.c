@@ -1,0 +1,102 @@
+/* query/write_job.c -- counted writes. */
+#include "query/write_job.h"
+#include "query/own.h"
+
+struct write_job *write_job_create(struct run *run, enum result_dml kind)
+{
+    struct write_job *job = mem_alloc_zeroed(sizeof *job);
+    refcount_init(&job->refs);
+    arena_init(&job->arena);
+    row_write_init(&job->write, run->engine->rows, &job->arena);
+    lock_init(&job->lock, LOCK_SESSION);
+    cond_init(&job->ended);
+    job->query = run->query;
+    job->kind = kind;
+    return job;
+}
+
+void write_job_give(struct write_job *job)
+{
+    if (job != NULL && refcount_give(&job->refs)) {
+        row_write_release(&job->write);
+        arena_release(&job->arena);
+        cond_release(&job->ended);
+        lock_release(&job->lock);
+        mem_free(job);
+    }
+}
+
+static struct write_job *job_of(struct row_write *write)
+{
+    return (struct write_job *)write; /* write is its first member */
+}
+
+/* The committer's hold ends with `done` of a sync write and with `release` of an async one. */
+static void job_done(struct row_write *write, status result)
+{
+    struct write_job *job = job_of(write);
+    struct query *query = job->query;
+    bool is_sync = write->request.durability == COMMIT_SYNC;
+    job->result = result;
+    job->error = write->request.error;
+    if (job->is_waiting) {
+        lock_take(&job->lock);
+        job->has_ended = true;
+        cond_signal(&job->ended);
+        lock_give(&job->lock);
+    } else {
+        query->finished(query);
+    }
+    if (is_sync) {
+        write_job_give(job);
+    }
+}
+
+static void job_release(struct row_write *write)
+{
+    write_job_give(job_of(write));
+}
+
+static void wait_for(struct write_job *job)
+{
+    lock_take(&job->lock);
+    while (!job->has_ended) {
+        cond_wait(&job->ended, &job->lock);
+    }
+    lock_give(&job->lock);
+}
+
+status write_job_report(struct run *run, const struct write_job *job, struct error *err)
+{
+    if (!status_ok(job->result)) {
+        *err = job->error;
+        return job->result;
+    }
+    result_dml(run->results, job->kind, job->row_count, run->session.user_id);
+    return STATUS_IS_OK;
+}
+
+status write_job_submit(struct run *run, struct write_job *job, struct error *err)
+{
+    if (job->write.tables == NULL || job->write.tables->op_count == 0) {
+        result_dml(run->results, job->kind, job->row_count, run->session.user_id);
+        write_job_give(job);
+        return STATUS_IS_OK;
+    }
+    enum commit_durability durability = run->session.is_async ? COMMIT_ASYNC : COMMIT_SYNC;
+    job->write.done = job_done;
+    job->write.release = job_release;
+    job->is_waiting = !run->is_alone;
+    refcount_take(&job->refs);
+    if (run->is_alone) {
+        run->is_pending = true;
+        run->query->own->job = job;
+        row_write_submit(&job->write, durability);
+        return STATUS_IS_OK; /* `finished` may have run already: nothing is touched any more */
+    }
+    row_write_submit(&job->write, durability);
+    wait_for(job);
+    status result = write_job_report(run, job, err);
+    write_job_give(job);
+    return result;
+}
