@@ -89,21 +89,12 @@ static void skip_plain(struct parser *p, uint64_t *high)
     }
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c = str_lower_char(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Reads the four digits after "\u". */
 static bool parse_hex4(struct parser *p, uint32_t *out)
 {
     uint32_t code = 0;
     for (int i = 0; i < 4; i++) {
-        int digit = p->at < p->end ? hex_digit(*p->at) : -1;
+        int digit = p->at < p->end ? str_hex_value(*p->at) : -1;
         if (digit < 0) {
             return fail(p, "expected four hexadecimal digits after \\u");
         }
