@@ -2,7 +2,6 @@
  * error a caller may see (contract http-ws.md section 2.9). */
 #include "query/query.h"
 
-
 /* "User", as the texts of the contract write a role. */
 static const char *role_title(enum role role)
 {

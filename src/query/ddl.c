@@ -1,5 +1,5 @@
-/* query/ddl.c -- namespaces, views and storages: rights were checked by kind, names are checked here,
- * the catalog does the rest. */
+/* query/ddl.c -- namespaces, views and storages: rights were checked by kind, names are checked
+ * here, the catalog does the rest. */
 #include "query/run.h"
 
 #include "base/fs.h"
@@ -7,7 +7,8 @@
 #include "catalog/name.h"
 #include "wire/json.h"
 
-/* -- namespaces --------------------------------------------------------------------------------- */
+/* -- namespaces ---------------------------------------------------------------------------------
+ */
 
 static status refuse_system_namespace(const char *verb, str name, struct error *err)
 {
@@ -154,7 +155,8 @@ status run_use_namespace(struct run *run, struct error *err)
     return STATUS_IS_OK;
 }
 
-/* -- storages ----------------------------------------------------------------------------------- */
+/* -- storages -----------------------------------------------------------------------------------
+ */
 
 static status check_json_object(str text, const char *what, struct run *run, struct error *err)
 {
@@ -191,8 +193,9 @@ static status check_template(str text, bool is_user, struct error *err)
                          "after {tableName}");
     }
     if (!is_user && user >= 0) {
-        return error_set(err, ERROR_INVALID_OPERATION,
-                         "Invalid storage template: Shared table template: {userId} is not allowed");
+        return error_set(
+            err, ERROR_INVALID_OPERATION,
+            "Invalid storage template: Shared table template: {userId} is not allowed");
     }
     if (str_find(text, STR_LIT("..")) >= 0 || (text.n > 0 && text.p[0] == '/')) {
         return error_set(err, ERROR_INVALID_OPERATION,
@@ -234,8 +237,8 @@ static bool is_below(str path, const char *root)
     return path.n > n && memcmp(path.p, root, n) == 0 && path.p[n] == '/';
 }
 
-/* A storage's folder must lie below the server's cold root: the SQL engine is confined to it, and an
- * allow-list beats any deny-list (findings/reliability.md H12). */
+/* A storage's folder must lie below the server's cold root: the SQL engine is confined to it, and
+ * an allow-list beats any deny-list (findings/reliability.md H12). */
 static status check_directory(struct run *run, const struct storage_def *storage, struct error *err)
 {
     if (!str_eq_c(storage->type, "filesystem")) {
@@ -318,9 +321,9 @@ static status find_storage(struct run *run, str id, const struct storage_def **o
                            struct error *err)
 {
     *out = snapshot_find_storage(run->snapshot, id);
-    return *out != NULL ? STATUS_IS_OK
-                        : error_set(err, ERROR_NOT_FOUND, "Storage '" STR_FMT "' not found",
-                                    STR(id));
+    return *out != NULL
+               ? STATUS_IS_OK
+               : error_set(err, ERROR_NOT_FOUND, "Storage '" STR_FMT "' not found", STR(id));
 }
 
 status run_alter_storage(struct run *run, struct error *err)
@@ -391,7 +394,8 @@ status run_storage_check(struct run *run, struct error *err)
     uint64_t started_us = clock_mono_us(clock);
     struct error reason;
     error_clear(&reason);
-    bool healthy = status_ok(probe_directory(str_cstr(run->arena, storage->base_directory), &reason));
+    bool healthy =
+        status_ok(probe_directory(str_cstr(run->arena, storage->base_directory), &reason));
     int64_t latency_ms = (int64_t)((clock_mono_us(clock) - started_us) / 1000);
     struct value row[] = {value_text(storage->id),
                           value_text(str_from(healthy ? "healthy" : "unreachable")),
@@ -411,7 +415,8 @@ status run_storage_check(struct run *run, struct error *err)
     return STATUS_IS_OK;
 }
 
-/* -- views -------------------------------------------------------------------------------------- */
+/* -- views --------------------------------------------------------------------------------------
+ */
 
 status run_create_view(struct run *run, struct error *err)
 {
@@ -433,8 +438,8 @@ status run_create_view(struct run *run, struct error *err)
         return STATUS_IS_OK;
     }
     TRY(run_check_view(run, ns, part, err));
-    TRY(catalog_create_view(run->engine->catalog, ns, part->view.name,
-                            run_view_text(run, part), part->or_replace, err));
+    TRY(catalog_create_view(run->engine->catalog, ns, part->view.name, run_view_text(run, part),
+                            part->or_replace, err));
     run_message(run, "View " STR_FMT "." STR_FMT " created successfully", STR(ns),
                 STR(part->view.name));
     return STATUS_IS_OK;

@@ -14,7 +14,8 @@ static status refuse_system_table(const char *verb, str ns, str name, struct err
                      verb, STR(ns), STR(name));
 }
 
-/* SHARED unless said otherwise, or the caller's own namespace (contract http-ws.md section 2.12). */
+/* SHARED unless said otherwise, or the caller's own namespace (contract http-ws.md section 2.12).
+ */
 static enum table_kind kind_of(const struct run *run, const struct create_table_part *part, str ns)
 {
     if (part->says_kind) {
@@ -26,8 +27,8 @@ static enum table_kind kind_of(const struct run *run, const struct create_table_
 
 static status may_create(const struct run *run, enum table_kind kind, struct error *err)
 {
-    bool allowed = kind == TABLE_SHARED ? run->session.role >= ROLE_SERVICE
-                                        : run->session.role >= ROLE_USER;
+    bool allowed =
+        kind == TABLE_SHARED ? run->session.role >= ROLE_SERVICE : run->session.role >= ROLE_USER;
     if (allowed) {
         return STATUS_IS_OK;
     }
@@ -54,8 +55,8 @@ static status column_of(const struct run *run, const struct column_def *def, str
                            .default_kind = def->default_kind,
                            .absent_value = value_null(def->type)};
     if (def->default_kind == DEFAULT_LITERAL) {
-        TRY(value_coerce(&def->default_value, def->type, def->name, run->arena,
-                         &out->default_value, err));
+        TRY(value_coerce(&def->default_value, def->type, def->name, run->arena, &out->default_value,
+                         err));
         if (out->default_value.is_null && !out->is_nullable) {
             return error_set(err, ERROR_INVALID_OPERATION,
                              "DEFAULT NULL on NOT NULL column '" STR_FMT "'", STR(def->name));
@@ -94,10 +95,10 @@ static status check_default_function(const struct column *c, struct error *err)
     struct buf type;
     buf_init(&type);
     type_append_sql(&type, c->type);
-    status result = error_set(err, ERROR_INVALID_OPERATION,
-                              "the DEFAULT function of column '" STR_FMT
-                              "' does not give a " STR_FMT,
-                              STR(c->name), STR(buf_str(&type)));
+    status result =
+        error_set(err, ERROR_INVALID_OPERATION,
+                  "the DEFAULT function of column '" STR_FMT "' does not give a " STR_FMT,
+                  STR(c->name), STR(buf_str(&type)));
     buf_release(&type);
     return result;
 }
@@ -111,7 +112,8 @@ static status columns_of(const struct run *run, const struct create_table_part *
     struct column *columns = ARENA_ARRAY(run->arena, struct column, part->columns.count + 1);
     bool needs_key = part->primary_key < 0 && kind == TABLE_USER;
     if (part->primary_key < 0 && kind == TABLE_SHARED) {
-        return error_set(err, ERROR_INVALID_OPERATION, "Shared tables require a PRIMARY KEY column");
+        return error_set(err, ERROR_INVALID_OPERATION,
+                         "Shared tables require a PRIMARY KEY column");
     }
     if (needs_key) {
         for (unsigned i = 0; i < part->columns.count; i++) {
@@ -137,10 +139,10 @@ static status columns_of(const struct run *run, const struct create_table_part *
             struct buf type;
             buf_init(&type);
             type_append_sql(&type, columns[n].type);
-            status result = error_set(err, ERROR_INVALID_OPERATION,
-                                      "column '" STR_FMT "' of type " STR_FMT
-                                      " cannot be a PRIMARY KEY",
-                                      STR(columns[n].name), STR(buf_str(&type)));
+            status result =
+                error_set(err, ERROR_INVALID_OPERATION,
+                          "column '" STR_FMT "' of type " STR_FMT " cannot be a PRIMARY KEY",
+                          STR(columns[n].name), STR(buf_str(&type)));
             buf_release(&type);
             return result;
         }

@@ -83,8 +83,7 @@ static const struct system_table *find_system(str name)
 }
 
 static status system_columns(void *context, str name, struct arena *arena,
-                             const struct duck_column **columns, unsigned *count,
-                             struct error *err)
+                             const struct duck_column **columns, unsigned *count, struct error *err)
 {
     (void)context;
     const struct system_table *table = find_system(name);
@@ -94,8 +93,8 @@ static status system_columns(void *context, str name, struct arena *arena,
     }
     struct duck_column *list = ARENA_ARRAY(arena, struct duck_column, table->column_count);
     for (unsigned i = 0; i < table->column_count; i++) {
-        list[i] = (struct duck_column){str_from(table->columns[i].name),
-                                       type_of(table->columns[i].type)};
+        list[i] =
+            (struct duck_column){str_from(table->columns[i].name), type_of(table->columns[i].type)};
     }
     *columns = list;
     *count = table->column_count;
@@ -158,12 +157,12 @@ static int64_t make_snowflake(void *context)
 
 static void make_uuid_v7(void *context, uint8_t out[16])
 {
-    uuid_v7_make(((struct query_engine *)context)->clock, out);
+    uuid_v7(((struct query_engine *)context)->clock, out);
 }
 
 static void make_ulid(void *context, char out[26])
 {
-    ulid_make(((struct query_engine *)context)->clock, out);
+    ulid(((struct query_engine *)context)->clock, out);
 }
 
 void provider_init(struct duck_provider *provider, struct query_engine *engine)

@@ -119,9 +119,9 @@ struct query {
     void *owner; /* the caller's */
 
     /* -- outputs -- */
-    struct error error; /* id NONE: success */
-    bool has_rows;      /* one statement that gave rows: the envelope has "error":null */
-    str statement_text; /* of the statement that failed, for `details` of admins */
+    struct error error;        /* id NONE: success */
+    bool has_rows;             /* one statement that gave rows: the envelope has "error":null */
+    str statement_text;        /* of the statement that failed, for `details` of admins */
     unsigned failed_statement; /* from 1; 0: the error is not one statement's */
     bool is_prefixed;          /* "Statement N failed: " goes before the message */
 
@@ -130,8 +130,8 @@ struct query {
 };
 
 /* Splits, classifies, authorises and runs. A single statement that can be answered from memory, or
- * whose write can be prepared from memory, is; all else is WOULD_BLOCK on a loop. `slot` numbers the
- * worker (0..worker_count-1); ignored on a loop. */
+ * whose write can be prepared from memory, is; all else is WOULD_BLOCK on a loop. `slot` numbers
+ * the worker (0..worker_count-1); ignored on a loop. */
 enum query_state query_start(struct query *query, enum query_place place, unsigned slot);
 /* After `finished`: DONE or AGAIN. */
 enum query_state query_resume(struct query *query);

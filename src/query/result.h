@@ -1,8 +1,8 @@
 /* query/result.h -- results as the contract's JSON (contract http-ws.md sections 2.4 to 2.10).
- * For:      statement handlers: they say columns, rows, messages, counts; this writes RESULT objects
- *           into one buffer, in the order and with the keys that clients expect.
- * Owns:     nothing; the buffer is the request's. A large result is handed on in pieces by `flush`.
- * Threads:  one at a time. */
+ * For:      statement handlers: they say columns, rows, messages, counts; this writes RESULT
+ * objects into one buffer, in the order and with the keys that clients expect. Owns:     nothing;
+ * the buffer is the request's. A large result is handed on in pieces by `flush`. Threads:  one at a
+ * time. */
 #ifndef QUERY_RESULT_H
 #define QUERY_RESULT_H
 
@@ -24,10 +24,10 @@ struct result_column {
 enum result_dml { RESULT_INSERTED, RESULT_UPDATED, RESULT_DELETED, RESULT_DML_COUNT };
 
 struct results {
-    struct buf *out;      /* RESULT objects, separated by commas */
-    unsigned count;       /* RESULT objects begun */
-    bool is_batch;        /* DML is summed up and written at the end */
-    bool is_single_rows;  /* the one statement gave rows: the envelope gets "error":null */
+    struct buf *out;     /* RESULT objects, separated by commas */
+    unsigned count;      /* RESULT objects begun */
+    bool is_batch;       /* DML is summed up and written at the end */
+    bool is_single_rows; /* the one statement gave rows: the envelope gets "error":null */
     uint64_t dml[RESULT_DML_COUNT];
     uint64_t row_count; /* of the RESULT being written */
     const struct result_column *columns;

@@ -1,4 +1,5 @@
-/* query/run.c -- the story of a request: split, parse, authorise all, then run one after the other. */
+/* query/run.c -- the story of a request: split, parse, authorise all, then run one after the other.
+ */
 #include "query/run.h"
 
 #include "auth/access.h"
@@ -44,7 +45,8 @@ static run_fn *const handlers[STATEMENT_KIND_COUNT] = {
     [STATEMENT_SUBSCRIBE] = run_subscribe,
 };
 
-/* -- helpers of the handlers -------------------------------------------------------------------- */
+/* -- helpers of the handlers --------------------------------------------------------------------
+ */
 
 status run_block(struct run *run)
 {
@@ -68,10 +70,10 @@ status run_find_table(const struct run *run, const struct table_name *name, cons
                          STR(name->name));
     }
     *out = snapshot_find_table(run->snapshot, ns, name->name);
-    return *out != NULL ? STATUS_IS_OK
-                        : error_set(err, ERROR_TABLE_NOT_FOUND, "table '" STR_FMT "." STR_FMT
-                                                                "' not found",
-                                    STR(ns), STR(name->name));
+    return *out != NULL
+               ? STATUS_IS_OK
+               : error_set(err, ERROR_TABLE_NOT_FOUND, "table '" STR_FMT "." STR_FMT "' not found",
+                           STR(ns), STR(name->name));
 }
 
 void run_message(struct run *run, const char *format, ...)
@@ -84,7 +86,8 @@ void run_message(struct run *run, const char *format, ...)
     result_message(run->results, 0, str_from(text), run->session.user_id);
 }
 
-/* -- parsing and rights, before anything runs --------------------------------------------------- */
+/* -- parsing and rights, before anything runs ---------------------------------------------------
+ */
 
 static status split(struct query *query, struct error *err)
 {
@@ -183,7 +186,8 @@ static status authorise(struct query *query, struct error *err)
     return STATUS_IS_OK;
 }
 
-/* -- running ------------------------------------------------------------------------------------ */
+/* -- running ------------------------------------------------------------------------------------
+ */
 
 static struct run run_of(struct query *query, enum query_place place, unsigned slot)
 {
@@ -293,9 +297,8 @@ enum query_state query_start(struct query *query, enum query_place place, unsign
 {
     if (query->own == NULL) {
         query->own = ARENA_NEW(query->arena, struct query_state_own);
-        query->own->results = (struct results){.out = query->out,
-                                               .flush = query->flush,
-                                               .flush_context = query->flush_context};
+        query->own->results = (struct results){
+            .out = query->out, .flush = query->flush, .flush_context = query->flush_context};
         if (!status_ok(split(query, &query->error))) {
             return QUERY_DONE;
         }

@@ -23,8 +23,8 @@ struct query_engine {
     const char *temp_directory;
     unsigned worker_count;
     unsigned job_count;
-    struct lock lock; /* guards duck, heavy_count, waiting_count */
-    struct cond room; /* a heavy statement ended */
+    struct lock lock;  /* guards duck, heavy_count, waiting_count */
+    struct cond room;  /* a heavy statement ended */
     struct duck *duck; /* NULL until first needed */
     unsigned heavy_count;
     unsigned waiting_count;
@@ -42,8 +42,8 @@ struct run {
     struct results *results;
     bool may_block; /* on a worker; false: answer UNAVAILABLE with is_blocked set instead */
     bool is_blocked;
-    bool is_alone;  /* the only statement: its write may be left pending */
-    bool is_pending; /* set by a handler whose write was submitted without waiting */
+    bool is_alone;    /* the only statement: its write may be left pending */
+    bool is_pending;  /* set by a handler whose write was submitted without waiting */
     unsigned slot;    /* of the SQL engine; on a worker */
     unsigned attempt; /* 0, then the re-runs after lost races */
 };

@@ -8,9 +8,9 @@
 #include "catalog/catalog.h"
 
 struct session {
-    str user_id;        /* whose rows: inside EXECUTE AS the target */
-    enum role role;     /* whose rights: inside EXECUTE AS the role `user` */
-    str actor_id;       /* who really asks */
+    str user_id;    /* whose rows: inside EXECUTE AS the target */
+    enum role role; /* whose rights: inside EXECUTE AS the role `user` */
+    str actor_id;   /* who really asks */
     enum role actor_role;
     str namespace_name; /* for names without one */
     str request_id;

@@ -40,4 +40,13 @@ unsigned system_rows_count(const struct system_rows *rows);
 const struct value *system_rows_at(const struct system_rows *rows, unsigned index);
 void system_rows_release(struct system_rows *rows);
 
+/* SHOW TABLES: rows of system.schemas, the newest versions that the caller may see; `ns` empty: all
+ * namespaces. */
+MUST_USE status system_fill_latest_schemas(struct read_context *rc, str ns,
+                                           const struct row_sink *sink, struct error *err);
+/* DESCRIBE TABLE: 9 columns, see show.c. */
+MUST_USE status system_fill_describe(struct read_context *rc, const struct table *table,
+                                     uint32_t version, const struct row_sink *sink,
+                                     struct error *err);
+
 #endif
