@@ -1,0 +1,355 @@
+/* store/commit_rows.c -- see commit_rows.h. */
+#include "store/commit_rows.h"
+#include "base/check.h"
+#include "model/limits.h"
+#include "store/commit_part.h"
+#include "store/store_private.h"
+
+enum {
+    ROW_UPDATED_AT = 8,     /* place of `_updated` in a row, docs/formats/row.md */
+    OP_OVERHEAD_BYTES = 128 /* keys, index entry and bookkeeping of one op, for the estimate */
+};
+
+/* -- preparing -----------------------------------------------------------------------------------
+ */
+
+static void rows_done(struct commit_request *request, status result)
+{
+    struct row_write *write = (struct row_write *)(void *)request;
+    if (write->done != NULL) {
+        write->done(write, result);
+    }
+}
+
+static void rows_release(struct commit_request *request)
+{
+    struct row_write *write = (struct row_write *)(void *)request;
+    if (write->release != NULL) {
+        write->release(write);
+    }
+}
+
+static status rows_apply(struct commit_txn *txn, struct commit_request *request);
+
+void row_write_init(struct row_write *write, struct store *store, struct arena *arena)
+{
+    *write = (struct row_write){.store = store, .arena = arena};
+    write->request.apply = rows_apply;
+    write->request.publish = store_publish;
+    write->request.done = rows_done;
+    write->request.release = rows_release;
+    write->tables_end = &write->tables;
+    buf_init(&write->scratch);
+}
+
+void row_write_release(struct row_write *write)
+{
+    for (struct row_write_table *t = write->tables; t != NULL; t = t->next) {
+        schema_give(t->schema);
+        mem_free(t->ops);
+    }
+    write->tables = NULL;
+    write->tables_end = &write->tables;
+    buf_release(&write->scratch);
+}
+
+struct row_write_table *row_write_table(struct row_write *write, const struct table_part *part,
+                                        struct schema *schema)
+{
+    struct row_write_table *t = ARENA_NEW(write->arena, struct row_write_table);
+    t->write = write;
+    t->part = *part;
+    t->schema = schema_take(schema);
+    *write->tables_end = t;
+    write->tables_end = &t->next;
+    return t;
+}
+
+size_t row_write_bytes(const struct row_write *write)
+{
+    return write->request.bytes;
+}
+
+/* The op counts only when its bytes fit the commit. */
+static status add_op(struct row_write_table *to, const struct row_op *op, struct error *err)
+{
+    struct row_write *write = to->write;
+    size_t bytes = write->request.bytes + op->row_bytes + 2 * op->key.n + OP_OVERHEAD_BYTES;
+    if (bytes > LIMIT_COMMIT_BYTES) {
+        return error_set(err, ERROR_LIMIT, "a statement that writes more than %d bytes is refused",
+                         LIMIT_COMMIT_BYTES);
+    }
+    write->request.bytes = bytes;
+    to->ops = mem_grow(to->ops, &to->op_capacity, to->op_count + 1, sizeof *to->ops);
+    to->ops[to->op_count++] = *op;
+    return STATUS_IS_OK;
+}
+
+static char *arena_bytes(struct arena *arena, str bytes)
+{
+    char *copy = arena_alloc(arena, bytes.n + 1);
+    memcpy(copy, bytes.p, bytes.n);
+    return copy;
+}
+
+static status op_set_key(struct row_write_table *to, struct row_op *op, struct value key,
+                         struct error *err)
+{
+    struct row_write *write = to->write;
+    if (key.is_null) {
+        return error_set(err, ERROR_CONSTRAINT, "primary key column '" STR_FMT "' cannot be NULL",
+                         STR(to->schema->columns[to->schema->primary_key].name));
+    }
+    buf_clear(&write->scratch);
+    TRY(key_encode(&write->scratch, &key, err));
+    op->key = arena_copy(write->arena, buf_str(&write->scratch));
+    op->key_value = value_copy(write->arena, &key);
+    return STATUS_IS_OK;
+}
+
+static status op_set_row(struct row_write_table *to, struct row_op *op, const struct value *values,
+                         struct error *err)
+{
+    struct row_write *write = to->write;
+    if (to->schema->primary_key >= 0) {
+        TRY(op_set_key(to, op, values[to->schema->primary_key], err));
+    }
+    buf_clear(&write->scratch);
+    TRY(row_encode(&write->scratch, to->schema, values, false, 0, err));
+    op->row = arena_bytes(write->arena, buf_str(&write->scratch));
+    op->row_bytes = write->scratch.n;
+    return STATUS_IS_OK;
+}
+
+status row_write_insert(struct row_write_table *to, const struct value *values, struct error *err)
+{
+    struct row_op op = {.kind = ROW_INSERT};
+    TRY(op_set_row(to, &op, values, err));
+    return add_op(to, &op, err);
+}
+
+status row_write_upsert(struct row_write_table *to, const struct value *values, struct error *err)
+{
+    struct row_op op = {.kind = ROW_UPSERT};
+    TRY(op_set_row(to, &op, values, err));
+    return add_op(to, &op, err);
+}
+
+status row_write_update(struct row_write_table *to, uint64_t expect_seq, str old_row,
+                        const struct value *values, struct error *err)
+{
+    if (to->part.table->kind == TABLE_STREAM) {
+        return error_set(err, ERROR_INVALID_OPERATION, "UPDATE not supported for STREAM tables");
+    }
+    struct row_op op = {.kind = ROW_UPDATE, .expect_seq = expect_seq};
+    TRY(op_set_row(to, &op, values, err));
+    op.old_row = arena_copy(to->write->arena, old_row);
+    return add_op(to, &op, err);
+}
+
+status row_write_delete(struct row_write_table *to, uint64_t expect_seq, const struct row *last,
+                        struct error *err)
+{
+    struct row_write *write = to->write;
+    struct row_op op = {.kind = ROW_DELETE, .expect_seq = expect_seq};
+    if (last->schema->primary_key >= 0) {
+        TRY(op_set_key(to, &op, row_value(last, (unsigned)last->schema->primary_key), err));
+    }
+    op.old_row = arena_copy(write->arena, last->bytes);
+    buf_clear(&write->scratch);
+    row_copy_as_tombstone(&write->scratch, last, 0);
+    op.row = arena_bytes(write->arena, buf_str(&write->scratch));
+    op.row_bytes = write->scratch.n;
+    return add_op(to, &op, err);
+}
+
+status row_write_run(struct row_write *write, enum commit_durability durability, struct error *err)
+{
+    write->request.durability = durability;
+    status result = commit_submit_wait(write->store->options.committer, &write->request);
+    if (!status_ok(result) && err != NULL) {
+        *err = write->request.error;
+    }
+    return result;
+}
+
+void row_write_submit(struct row_write *write, enum commit_durability durability)
+{
+    write->request.durability = durability;
+    commit_submit(write->store->options.committer, &write->request);
+}
+
+/* -- evaluating, on the committer thread ---------------------------------------------------------
+ */
+
+/* What an op finds: the newest version of its key in the overlay. */
+struct op_found {
+    bool exists; /* a version, perhaps a tombstone */
+    bool is_live;
+    uint64_t seq;
+};
+
+static bool stream_row_is_expired(const struct table_part *part, uint64_t seq, int64_t now_us)
+{
+    int64_t ttl_ms = (int64_t)part->table->ttl_s * 1000;
+    return ttl_ms > 0 && snowflake_wall_ms(seq) < now_us / 1000 - ttl_ms;
+}
+
+static status op_find(struct part_txn *p, const struct row_write_table *t, const struct row_op *op,
+                      struct op_found *out, struct error *err)
+{
+    *out = (struct op_found){0};
+    if (t->schema->primary_key < 0) { /* without a key a version is found by its `_seq` */
+        str row = {0};
+        if (op->kind == ROW_DELETE) {
+            TRY(part_get_number(p, KEY_ROW, op->expect_seq, &row, &out->exists, err));
+            out->is_live = out->exists;
+            out->seq = op->expect_seq;
+        }
+        return STATUS_IS_OK;
+    }
+    struct key_entry entry = {0};
+    TRY(part_find_key(p, op->key, &entry, &out->exists, err));
+    out->seq = entry.seq;
+    out->is_live = out->exists && !entry.is_deleted;
+    if (out->is_live && t->part.table->kind == TABLE_STREAM &&
+        stream_row_is_expired(&t->part, entry.seq, commit_now_us(p->txn))) {
+        out->is_live = false;
+    }
+    return STATUS_IS_OK;
+}
+
+static status duplicate_key(const struct row_write_table *t, const struct row_op *op,
+                            bool is_own_row, struct error *err)
+{
+    struct buf text;
+    buf_init(&text);
+    value_append_text(&text, &op->key_value);
+    str column = t->schema->columns[t->schema->primary_key].name;
+    status result = error_set(
+        err, ERROR_CONSTRAINT, "Primary key violation: value '" STR_FMT "' %s column '" STR_FMT "'",
+        STR(buf_str(&text)),
+        is_own_row ? "appears multiple times in the insert batch for" : "already exists in",
+        STR(column));
+    buf_release(&text);
+    return result;
+}
+
+/* `first_seq`: versions from here on were written by this request. */
+static status op_check(const struct row_write_table *t, const struct row_op *op,
+                       const struct op_found *found, uint64_t first_seq, struct error *err)
+{
+    switch (op->kind) {
+    case ROW_INSERT:
+        return found->is_live ? duplicate_key(t, op, found->seq >= first_seq, err) : STATUS_IS_OK;
+    case ROW_UPSERT:
+        return STATUS_IS_OK;
+    case ROW_UPDATE:
+    case ROW_DELETE:
+        break;
+    }
+    if ((!found->is_live || found->seq != op->expect_seq) && !MUTANT(NO_EXPECTATION)) {
+        return error_set(err, ERROR_CONFLICT, "the row was changed by another statement");
+    }
+    return STATUS_IS_OK;
+}
+
+static enum change_op op_change(const struct row_op *op)
+{
+    return op->kind == ROW_DELETE ? CHANGE_DELETE : op->was_live ? CHANGE_UPDATE : CHANGE_INSERT;
+}
+
+static status op_apply(struct part_txn *p, const struct row_write_table *t, struct row_op *op,
+                       uint64_t first_seq, struct change *change, struct error *err)
+{
+    struct op_found found;
+    TRY(op_find(p, t, op, &found, err));
+    TRY(op_check(t, op, &found, first_seq, err));
+    bool is_stream = t->part.table->kind == TABLE_STREAM;
+    str old_row = found.is_live && found.seq == op->expect_seq ? op->old_row : str_of(NULL, 0);
+    if (found.exists && is_stream) {
+        TRY(part_remove_row(p, found.seq, &old_row, err));
+    } else if (found.exists) {
+        TRY(part_supersede(p, found.seq, &old_row, err));
+    }
+    op->seq = commit_next_seq(p->txn);
+    op->old_seq = found.exists ? found.seq : 0;
+    op->was_live = found.is_live;
+    bytes_put_u64le(op->row + ROW_UPDATED_AT, (uint64_t)commit_now_us(p->txn));
+    str row = str_of(op->row, op->row_bytes);
+    bool has_key = t->schema->primary_key >= 0;
+    if (is_stream && op->kind == ROW_DELETE) {
+        if (has_key) {
+            part_delete(p, KEY_INDEX, op->key);
+        }
+    } else {
+        part_add_row(p, op->seq, row);
+        if (has_key) {
+            const struct key_entry entry = {op->seq, op->kind == ROW_DELETE};
+            part_put_key(p, op->key, &entry);
+        }
+    }
+    *change = (struct change){.op = op_change(op),
+                              .seq = op->seq,
+                              .old_seq = op->old_seq,
+                              .key = op->key,
+                              .old_row = found.is_live ? old_row : str_of(NULL, 0),
+                              .new_row = row};
+    return STATUS_IS_OK;
+}
+
+static status table_apply_ops(struct part_txn *p, struct row_write_table *t, uint64_t first_seq,
+                              struct change *changes, struct error *err)
+{
+    for (size_t i = 0; i < t->op_count; i++) {
+        TRY(op_apply(p, t, &t->ops[i], first_seq, &changes[i], err));
+    }
+    return STATUS_IS_OK;
+}
+
+static status tell_sink(struct store *store, struct commit_txn *txn, struct store_change *out,
+                        const struct row_write_table *t, const struct change *changes,
+                        struct error *err)
+{
+    if (store->sink.before == NULL && store->sink.after == NULL) {
+        return STATUS_IS_OK;
+    }
+    struct change_set *set =
+        change_set_create(&t->part, t->schema->version, changes, (unsigned)t->op_count);
+    store_change_add_set(out, set);
+    return store->sink.before != NULL ? store->sink.before(store->sink.context, txn, set, err)
+                                      : STATUS_IS_OK;
+}
+
+static status table_apply(struct commit_txn *txn, struct row_write_table *t, uint64_t first_seq,
+                          struct store_change *out, struct error *err)
+{
+    TRY(catalog_check_version(txn, t->part.table->id, t->schema->version, err));
+    if (t->op_count == 0) {
+        return STATUS_IS_OK;
+    }
+    struct change *changes = ARENA_ARRAY(commit_arena(txn), struct change, t->op_count);
+    struct part_txn p;
+    status result = part_txn_open(&p, txn, &t->part, err);
+    if (status_ok(result)) {
+        result = table_apply_ops(&p, t, first_seq, changes, err);
+    }
+    if (status_ok(result)) {
+        store_change_add_state(out, &p);
+        t->write->last_seq = t->ops[t->op_count - 1].seq;
+    }
+    part_txn_close(&p);
+    return status_ok(result) ? tell_sink(t->write->store, txn, out, t, changes, err) : result;
+}
+
+static status rows_apply(struct commit_txn *txn, struct commit_request *request)
+{
+    struct row_write *write = (struct row_write *)(void *)request;
+    struct store_change *out = store_change_create(write->store, txn);
+    uint64_t first_seq = commit_last_seq(txn) + 1;
+    write->updated_us = commit_now_us(txn);
+    for (struct row_write_table *t = write->tables; t != NULL; t = t->next) {
+        TRY(table_apply(txn, t, first_seq, out, &request->error));
+    }
+    return STATUS_IS_OK;
+}
