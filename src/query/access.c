@@ -2,6 +2,8 @@
  * error a caller may see (contract http-ws.md section 2.9). */
 #include "query/query.h"
 
+#include "auth/access.h"
+
 /* "User", as the texts of the contract write a role. */
 static const char *role_title(enum role role)
 {
@@ -9,23 +11,9 @@ static const char *role_title(enum role role)
     return (unsigned)role <= ROLE_SYSTEM ? titles[role] : "?";
 }
 
-static bool level_allows_read(enum table_access level, enum role role)
-{
-    switch (level) {
-    case TABLE_ACCESS_PUBLIC:
-        return true;
-    case TABLE_ACCESS_PRIVATE:
-    case TABLE_ACCESS_RESTRICTED:
-        return role >= ROLE_SERVICE;
-    case TABLE_ACCESS_DBA:
-        return role >= ROLE_DBA;
-    }
-    return false;
-}
-
 status query_may_read(const struct session *session, const struct table *table, struct error *err)
 {
-    if (table->kind != TABLE_SHARED || level_allows_read(table->access, session->role)) {
+    if (table->kind != TABLE_SHARED || access_may_read_shared(session->role, table->access)) {
         return STATUS_IS_OK;
     }
     return error_set(err, ERROR_PERMISSION_DENIED,
@@ -52,8 +40,7 @@ status query_may_write(const struct session *session, const struct table *table,
                          "'). AS USER impersonation is only supported for USER and STREAM tables.",
                          STR(table->namespace_name), STR(table->name));
     }
-    enum role needed = table->access == TABLE_ACCESS_DBA ? ROLE_DBA : ROLE_SERVICE;
-    if (session->role >= needed) {
+    if (access_may_write_shared(session->role, table->access)) {
         return STATUS_IS_OK;
     }
     return error_set(err, ERROR_PERMISSION_DENIED,

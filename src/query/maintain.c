@@ -2,7 +2,6 @@
  * doing in the hooks of the layers above. */
 #include "query/run.h"
 
-#include "model/ids.h"
 #include "wire/json.h"
 
 static status qualified(const struct run *run, const char *statement, const struct table **out,
@@ -120,7 +119,7 @@ status run_subscribe(struct run *run, struct error *err)
     TRY(run_find_table(run, &part->subscription.table, NULL, &table, err));
     TRY(query_may_read(&run->session, table, err));
     uint8_t uuid[16];
-    uuid_v7(run->engine->clock, uuid);
+    query_uuid_v7(run->engine, uuid);
     struct buf text;
     buf_init(&text);
     uuid_append_text(&text, uuid);

@@ -1,6 +1,5 @@
 /* query/provider.c -- what the SQL engine asks for: hot rows, dead seqs, files, system tables, ids.
  * The session pointer of a connection is the struct read_context of the running statement. */
-#include "model/ids.h"
 #include "query/read_context.h"
 #include "query/system.h"
 
@@ -157,12 +156,12 @@ static int64_t make_snowflake(void *context)
 
 static void make_uuid_v7(void *context, uint8_t out[16])
 {
-    uuid_v7(((struct query_engine *)context)->clock, out);
+    query_uuid_v7(context, out);
 }
 
 static void make_ulid(void *context, char out[26])
 {
-    ulid(((struct query_engine *)context)->clock, out);
+    query_ulid(context, out);
 }
 
 void provider_init(struct duck_provider *provider, struct query_engine *engine)

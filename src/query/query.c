@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/fs.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "query/plan_cache.h"
 #include "query/read_context.h"
@@ -19,6 +20,7 @@ struct query_engine *query_engine_create(const struct query_options *options)
     engine->committer = options->committer;
     engine->clock = options->clock;
     engine->ids = options->ids;
+    ids_init(&engine->random_ids, options->clock);
     engine->limits = options->limits;
     engine->hooks = options->hooks;
     engine->cold_directory = options->cold_directory;
@@ -102,6 +104,20 @@ struct duck *query_engine_duck_if_open(struct query_engine *engine)
     struct duck *duck = engine->duck;
     lock_give(&engine->lock);
     return duck;
+}
+
+void query_uuid_v7(struct query_engine *engine, uint8_t out[16])
+{
+    uint8_t random[ID_RANDOM_BYTES];
+    random_bytes(random, sizeof random);
+    ids_uuid_v7(&engine->random_ids, random, out);
+}
+
+void query_ulid(struct query_engine *engine, char out[ULID_TEXT_BYTES])
+{
+    uint8_t random[ID_RANDOM_BYTES];
+    random_bytes(random, sizeof random);
+    ids_ulid(&engine->random_ids, random, out);
 }
 
 status query_enter_heavy(struct query_engine *engine, struct error *err)

@@ -4,6 +4,7 @@
 #ifndef QUERY_RUN_H
 #define QUERY_RUN_H
 
+#include "model/ids.h"
 #include "query/query.h"
 #include "sql/sql.h"
 
@@ -17,6 +18,7 @@ struct query_engine {
     struct committer *committer;
     const struct clock *clock;
     struct snowflake *ids;
+    struct ids random_ids; /* UUID_V7, ULID */
     struct query_limits limits;
     struct query_hooks hooks;
     const char *cold_directory;
@@ -61,6 +63,10 @@ MUST_USE status run_find_table(const struct run *run, const struct table_name *n
                                const char *verb, const struct table **out, struct error *err);
 /* Writes the message of a statement without rows. */
 void run_message(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* query.c: fresh ids. */
+void query_uuid_v7(struct query_engine *engine, uint8_t out[16]);
+void query_ulid(struct query_engine *engine, char out[ULID_TEXT_BYTES]);
 
 /* query.c: heavy statements, those of the SQL engine, run at most `engine_concurrent_max` at once.
  * BUSY: none was free in time. */
