@@ -13,16 +13,18 @@
 #include "model/limits.h"
 #include "model/value.h"
 
+/* Packed, because the pointer lies behind the prefix and not at the next multiple of 8 from the
+ * union; as a whole it is aligned, and so is the pointer. */
 struct string_view16 {
     uint32_t length;
     union {
         char inlined[12];
-        struct {
+        struct __attribute__((packed)) {
             char prefix[4];
             const char *pointer;
         } far;
     } as;
-};
+} __attribute__((aligned(8)));
 
 struct batch_column {
     struct type type;
