@@ -150,7 +150,7 @@ void duck_forget_table(struct duck *duck, table_id table, uint32_t version);
 /* Finds or makes the prepared statement of `text` for parameters of these types (TYPE_NONE: an
  * untyped NULL). The cache of the connection keeps it (DUCK_STATEMENTS_MAX, least recently used);
  * the pointer is good until the next duck_prepare on the connection. */
-enum { DUCK_STATEMENTS_MAX = 64 };
+enum { DUCK_STATEMENTS_MAX = 64, DUCK_PARAMETERS_MAX = LIMIT_PARAMS + 14 };
 MUST_USE status duck_prepare(struct duck_conn *conn, str text, const struct type *parameter_types,
                              unsigned parameter_count, struct duck_statement **out,
                              struct error *err);
@@ -163,13 +163,12 @@ MUST_USE status duck_execute(struct duck_statement *statement, const struct valu
                              unsigned parameter_count, uint64_t deadline_us,
                              struct duck_result **out, struct error *err);
 
-/* How a result column reads. */
+/* How a result column reads. Types the contract has no cell for are refused at the first execution.
+ */
 struct duck_result_column {
     str name;
-    struct type type;  /* of the batch column */
-    bool is_raw_json;  /* TEXT that is a JSON array (a LIST): goes out unquoted */
-    bool is_wire_text; /* said to be "Text" on the wire though its cells are type's (unsigned, ...)
-                        */
+    struct type type; /* of the batch column */
+    bool is_raw_json; /* TEXT whose cells are JSON arrays (a LIST): they go out unquoted */
 };
 unsigned duck_result_column_count(const struct duck_result *result);
 /* Lives as long as the result. */

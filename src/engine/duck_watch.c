@@ -1,0 +1,137 @@
+/* engine/duck_watch.c -- the watchdog: ends statements at their deadline, on request, and when the
+ * process has grown too large.
+ * For:      the engine checks an interrupt flag between the chunks it works on; somebody else must
+ * set it, since the statement's own thread is inside the engine. Touches:  the engine's interrupt
+ * call, which sets a flag and takes no lock: the one call that is made while watch_lock is held, so
+ * that no flag is set on a statement that came later. Threads:  one of its own; the list of running
+ * statements is guarded by watch_lock. */
+#include "engine/duck_private.h"
+
+enum {
+    TICK_MS = 10, /* while statements run */
+    TICKS_BEFORE_SLEEP =
+        100, /* idle ticks before it waits for a signal: a busy server never pays one */
+    WATCH_STACK_BYTES = 256 * 1024
+};
+
+static bool has_passed(const struct duck_conn *conn, uint64_t now_us)
+{
+    return conn->deadline_us != 0 && now_us >= conn->deadline_us;
+}
+
+/* Interrupts again at each tick: the engine clears the flag when it begins a statement. */
+static void look_at_all(struct duck *duck)
+{
+    uint64_t now_us = clock_mono_us(duck->options.clock);
+    uint64_t limit = duck->options.resident_bytes_max;
+    bool is_too_large = limit != 0 && mem_resident_bytes() > limit;
+    for (struct duck_conn *conn = duck->watched; conn != NULL; conn = conn->next_watched) {
+        if (conn->stop == DUCK_STOP_NONE && has_passed(conn, now_us)) {
+            conn->stop = DUCK_STOP_DEADLINE;
+        } else if (conn->stop == DUCK_STOP_NONE && is_too_large) {
+            conn->stop = DUCK_STOP_MEMORY;
+        }
+        if (conn->stop != DUCK_STOP_NONE) {
+            duckdb_interrupt(conn->handle);
+        }
+    }
+}
+
+static void *watch(void *argument)
+{
+    struct duck *duck = argument;
+    unsigned idle_ticks = 0;
+    lock_take(&duck->watch_lock);
+    while (!duck->is_closing) {
+        if (duck->watched != NULL) {
+            idle_ticks = 0;
+            look_at_all(duck);
+        } else {
+            idle_ticks++;
+        }
+        if (idle_ticks > TICKS_BEFORE_SLEEP) {
+            duck->is_asleep = true;
+            cond_wait(&duck->watch_cond, &duck->watch_lock);
+            duck->is_asleep = false;
+            idle_ticks = 0;
+        } else {
+            (void)cond_wait_ms(&duck->watch_cond, &duck->watch_lock, TICK_MS);
+        }
+    }
+    lock_give(&duck->watch_lock);
+    return NULL;
+}
+
+void duck_watch_start(struct duck *duck)
+{
+    lock_init(&duck->watch_lock, LOCK_ENGINE_WATCH);
+    cond_init(&duck->watch_cond);
+    thread_start(&duck->watchdog, "duck-watch", WATCH_STACK_BYTES, watch, duck);
+}
+
+void duck_watch_stop(struct duck *duck)
+{
+    lock_take(&duck->watch_lock);
+    CHECK(duck->watched == NULL);
+    duck->is_closing = true;
+    cond_signal(&duck->watch_cond);
+    lock_give(&duck->watch_lock);
+    thread_join(&duck->watchdog);
+    cond_release(&duck->watch_cond);
+    lock_release(&duck->watch_lock);
+}
+
+void duck_watch_begin(struct duck_conn *conn, uint64_t deadline_us)
+{
+    struct duck *duck = conn->duck;
+    lock_take(&duck->watch_lock);
+    CHECK(!conn->is_watched);
+    conn->is_watched = true;
+    conn->deadline_us = deadline_us;
+    conn->stop = DUCK_STOP_NONE;
+    conn->next_watched = duck->watched;
+    duck->watched = conn;
+    if (duck->is_asleep) {
+        cond_signal(&duck->watch_cond);
+    }
+    lock_give(&duck->watch_lock);
+}
+
+void duck_watch_end(struct duck_conn *conn)
+{
+    struct duck *duck = conn->duck;
+    lock_take(&duck->watch_lock);
+    struct duck_conn **link = &duck->watched;
+    while (*link != conn) {
+        CHECK(*link != NULL);
+        link = &(*link)->next_watched;
+    }
+    *link = conn->next_watched;
+    conn->next_watched = NULL;
+    conn->is_watched = false;
+    lock_give(&duck->watch_lock);
+}
+
+enum duck_stop duck_watch_reason(struct duck_conn *conn)
+{
+    struct duck *duck = conn->duck;
+    lock_take(&duck->watch_lock);
+    if (conn->is_watched && conn->stop == DUCK_STOP_NONE &&
+        has_passed(conn, clock_mono_us(duck->options.clock))) {
+        conn->stop = DUCK_STOP_DEADLINE;
+    }
+    enum duck_stop stop = conn->stop;
+    lock_give(&duck->watch_lock);
+    return stop;
+}
+
+void duck_cancel(struct duck_conn *conn)
+{
+    struct duck *duck = conn->duck;
+    lock_take(&duck->watch_lock);
+    if (conn->is_watched && conn->stop == DUCK_STOP_NONE) {
+        conn->stop = DUCK_STOP_CANCEL;
+        duckdb_interrupt(conn->handle);
+    }
+    lock_give(&duck->watch_lock);
+}
