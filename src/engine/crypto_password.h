@@ -1,7 +1,9 @@
 /* engine/crypto_password.h -- passwords as bcrypt hashes.
  * For:      storing and checking passwords. Slow on purpose (cost 12: about a quarter of a second
- * of CPU): call on workers, never on a loop. Touches:  libxcrypt. Owns: nothing; copies of the
- * password are wiped. Threads: any. */
+ *           of CPU): call on workers, never on a loop.
+ * Touches:  libxcrypt.
+ * Owns:     nothing; copies of the password are wiped.
+ * Threads:  any. */
 #ifndef ENGINE_CRYPTO_PASSWORD_H
 #define ENGINE_CRYPTO_PASSWORD_H
 

@@ -1,13 +1,16 @@
 /* net/conn.h -- one socket on a loop.
  * For:      reading what arrives, sending with an exact and bounded backlog, timeouts, closing
- * well. TLS or not looks the same from here. Touches:  net/loop, net/tls, net/out_queue. What the
- * bytes mean is the handler's business. Owns:     the descriptor, bytes received but not consumed,
- * frames queued. Idle connections hold neither a read nor a send buffer. Threads:  the loop's only.
+ *           well. TLS or not looks the same from here.
+ * Touches:  net/loop, net/tls, net/out_queue. What the bytes mean is the handler's business.
+ * Owns:     the descriptor, bytes received but not consumed, frames queued. An idle connection
+ *           holds neither a read nor a send buffer.
+ * Threads:  the loop's only.
  *
- *   OPENING --handshake--> OPEN --conn_finish--> FLUSHING --all sent--> LINGERING --peer ends-->
- * CLOSED (TLS only)            (LINGERING reads and drops, <= 2 s, so that the peer sees the last
- * bytes) Any state goes to CLOSED by conn_close, an error, or a timeout. on_close runs at the end
- * of that turn, once, and is the last callback; until then calls on the connection do nothing. */
+ *   OPENING --handshake--> OPEN --conn_finish--> FLUSHING --all sent--> LINGERING --end--> CLOSED
+ *      (TLS only)                      (LINGERING reads and drops until the peer ends, at most
+ *                                       2 s, so that the peer sees the last bytes)
+ *   Any state goes to CLOSED by conn_close, an error, or a timeout. on_close runs at the end of
+ *   that turn, once, and is the last callback; until then calls on the connection do nothing. */
 #ifndef NET_CONN_H
 #define NET_CONN_H
 
@@ -63,10 +66,11 @@ bool conn_is_tls(const struct conn *conn);
 /* False once it is finished or closed: nothing can be sent or received any more. */
 bool conn_is_open(const struct conn *conn);
 
-/* --- sending. Sent at once when nothing waits before it, else queued.
- * OK: sent or queued. FULL: something waits, and with this the backlog would pass its limits;
- * nothing of it was sent or queued (one message larger than the limit is accepted by an empty
- * backlog). CANCELLED: the connection is not open. */
+/* --- sending: at once when nothing waits before it, else through the backlog.
+ * OK: sent or queued.
+ * FULL: something waits, and with this the backlog would pass its limits; nothing of it was sent or
+ *       queued. (One message larger than the limit is taken by an empty backlog.)
+ * CANCELLED: the connection is not open. */
 MUST_USE status conn_write(struct conn *conn, str bytes);
 /* Several pieces as one, such as head and body. */
 MUST_USE status conn_write_parts(struct conn *conn, const str *parts, unsigned count);

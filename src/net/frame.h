@@ -1,8 +1,9 @@
 /* net/frame.h -- bytes that many connections send without a copy.
- * For:      a live event encoded once and queued by thousands of sockets; blocks of a response that
- * a worker filled and a loop sends. Touches:  base only. Owns: its bytes, until the last holder
- * gives it. Threads:  any thread may take and give; the bytes never change once a second holder
- * exists. */
+ * For:      a live event encoded once and queued by thousands of sockets; blocks of a response
+ *           that a worker filled and a loop sends.
+ * Touches:  base only.
+ * Owns:     its bytes, until the last holder gives it.
+ * Threads:  any may take and give; the bytes never change once there is a second holder. */
 #ifndef NET_FRAME_H
 #define NET_FRAME_H
 

@@ -1,9 +1,10 @@
-/* net/loop.h -- one event loop: one thread, its sockets, its timers, and work posted from
- * elsewhere. For:      everything that waits for the network. A connection belongs to the loop that
- * accepted it and never migrates: all its callbacks run on that loop's thread. Touches:  epoll,
- * eventfd, sockets. Calls back through struct conn_handler (net/conn.h). Owns:     its connections,
- * listeners and posted tasks. Threads:  loop_post*, loop_stop and the counters: any thread. All
- * else: the loop's thread, or the creator's while the loop does not run. A callback must not block.
+/* net/loop.h -- one event loop: one thread, its sockets, its timers, and work from elsewhere.
+ * For:      everything that waits for the network. A connection belongs to the loop that accepted
+ *           it and never migrates: all its callbacks run on that loop's thread.
+ * Touches:  epoll, eventfd, sockets. Calls back through struct conn_handler (net/conn.h).
+ * Owns:     its connections, listeners and posted tasks.
+ * Threads:  loop_post*, loop_stop and the counters: any thread. All else: the loop's thread, or
+ *           the creator's while the loop does not run. A callback must not block.
  *
  * One turn:  wait -> posted tasks -> sockets -> timers -> due connections (corked bytes are sent,
  *            on_drain and held-back data are delivered) -> on_close of what was closed. */

@@ -1,8 +1,9 @@
 /* net/out_queue.h -- what a socket still has to send, in order.
  * For:      one connection's backlog with exact counts. Shared frames are queued by reference;
- * loose bytes are copied and gathered in private frames, so that many small writes stay few.
- * Touches:  net/frame. Owns: one hold on every queued frame.
- * Memory:   nothing while it is empty.
+ *           loose bytes are copied and gathered in private frames, so that many small writes
+ *           stay few.
+ * Touches:  net/frame.
+ * Owns:     one hold on every queued frame; no memory while it is empty.
  * Threads:  one at a time (the loop of the connection). */
 #ifndef NET_OUT_QUEUE_H
 #define NET_OUT_QUEUE_H

@@ -1,7 +1,9 @@
 /* net/tls.h -- TLS 1.2 and 1.3 over a socket that someone else polls.
  * For:      net/conn (server side) and net/client (client side). No type of the library is seen
- * here. Touches:  OpenSSL 3, the socket handed in, PEM files at start. Owns:     contexts and
- * sessions; never the socket. Threads:  a context: any, once created. A session: one at a time. */
+ *           here.
+ * Touches:  OpenSSL 3, the socket handed in, PEM files at start.
+ * Owns:     contexts and sessions; never the socket.
+ * Threads:  a context: any, once created. A session: one at a time. */
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
