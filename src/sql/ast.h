@@ -167,6 +167,7 @@ struct column_def {
     enum default_kind default_kind;
     struct value default_value; /* DEFAULT_LITERAL: as written, not yet of the column's type */
     str default_text;           /* as written */
+    str comment;
 };
 
 struct column_list {
@@ -394,7 +395,7 @@ struct savepoint_part {
 
 /* What a subscription watches (contract sql.md 10.2). */
 struct subscription {
-    struct table_name table; /* ns always given */
+    struct table_name table; /* ns is given but for SUBSCRIBE TO t */
     bool is_star;
     struct str_list columns; /* the projection; aliases are ignored, as the contract says */
     struct expr *where;      /* no EXPR_ENGINE inside */
@@ -403,7 +404,8 @@ struct subscription {
 
 struct subscribe_part {
     struct subscription subscription;
-    str query; /* SELECT ... FROM ... [WHERE ...], without OPTIONS */
+    str query;        /* SELECT ... FROM ... [WHERE ...], without OPTIONS */
+    bool has_options; /* OPTIONS () says it too */
     struct option_i64 last_rows;
     struct option_i64 batch_size;
     struct option_i64 from;

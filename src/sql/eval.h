@@ -26,16 +26,16 @@ struct eval_scope {
     /* Columns and functions that read the session (CURRENT_USER, NOW ...) are always allowed;
      * generators (SNOWFLAKE_ID, UUID_V7, ULID) only with this. */
     bool allows_generators;
-    /* Literals by slot instead of by node (expr literal.slot), for plans shared by statements of one
-     * shape: the types of the shape's values. NULL: literals are what the nodes say. */
+    /* Literals by slot instead of by node (expr literal.slot), for plans shared by statements of
+     * one shape: the types of the shape's values. NULL: literals are what the nodes say. */
     const struct type *slot_types;
     unsigned slot_count;
 };
 
 /* COLUMN_NOT_FOUND; STATEMENT_UNSUPPORTED names the function, operator or construct that only the
  * SQL engine knows; COERCION for types that do not fit; LIMIT for depth. */
-MUST_USE status eval_bind(const struct expr *e, const struct eval_scope *scope,
-                          struct arena *arena, const struct eval **out, struct error *err);
+MUST_USE status eval_bind(const struct expr *e, const struct eval_scope *scope, struct arena *arena,
+                          const struct eval **out, struct error *err);
 /* The type of its results; TYPE_NONE: always NULL. */
 struct type eval_type(const struct eval *bound);
 /* Reads no column, session or generator: the same value each time for the same parameters. */
@@ -69,12 +69,12 @@ MUST_USE status eval_matches(const struct eval *bound, const struct eval_input *
                              struct arena *arena, bool *matches, struct error *err);
 
 /* The constant c when the condition is a conjunction (or the whole) that holds `column = c` or
- * `c = column` with c a literal, parameter or constant expression; the first such one. NULL: there is
- * none. */
+ * `c = column` with c a literal, parameter or constant expression; the first such one. NULL: there
+ * is none. */
 const struct expr *eval_find_equality(const struct expr *condition, eval_resolve_fn *resolve,
                                       void *context, unsigned column);
-/* `column = constant` conjuncts of a bound filter, for indexes over many filters (live queries): fills
- * up to `max` entries and returns how many there are. */
+/* `column = constant` conjuncts of a bound filter, for indexes over many filters (live queries):
+ * fills up to `max` entries and returns how many there are. */
 struct eval_equality {
     unsigned column;
     struct value value; /* of the column's type; never NULL */

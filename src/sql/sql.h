@@ -63,7 +63,14 @@ void sql_shape(const struct sql_piece *piece, struct arena *arena, struct sql_sh
 /* Names of the product (contract sql.md section 0). INVALID_INPUT with the contract's texts. */
 enum name_kind { NAME_NAMESPACE, NAME_TABLE, NAME_COLUMN };
 MUST_USE status sql_check_name(str name, enum name_kind kind, struct error *err);
+/* A word that must be quoted to be a name. */
+bool sql_is_reserved_word(str name);
 /* system, information_schema, pg_catalog, datafusion: no DDL, no DML. */
 bool sql_is_system_namespace(str ns);
+
+/* Options that do not go with the kind of table. The parser asks when the statement says the kind;
+ * whoever decides it otherwise asks then. SYNTAX with the contract's texts. */
+MUST_USE status sql_check_table_options(enum table_kind kind, const struct table_options *options,
+                                        struct error *err);
 
 #endif

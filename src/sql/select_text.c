@@ -1,0 +1,260 @@
+/* sql/select_text.c -- brackets for -> and ->>, a function for ?.
+ * One walk over the tokens. An operand is a primary with what hangs on it: a literal, a name, a
+ * call, brackets, CASE ... END, then ::type, [index] and .name. An operator takes the operand
+ * before it as its left side and reads the one behind it. Tokens that make up an operand are
+ * marked, so that the walk, which goes on inside its brackets, does not take them for operands of
+ * their own. Threads: any. */
+#include "sql/select_text.h"
+
+#include "sql/build.h"
+#include "sql/text.h"
+
+/* What the walk knows about one token, and what to write around it. */
+struct note {
+    str before;      /* opening parts, outermost first */
+    unsigned closes; /* ')' behind it */
+    unsigned close;  /* of an opening bracket or CASE: where it is closed; count when it is not */
+    bool is_part;    /* of an operand, but not its first token */
+    bool is_used;    /* an operator that has its operands */
+};
+
+struct walk {
+    struct arena *arena;
+    str text;
+    const struct token *tokens;
+    unsigned count;
+    struct note *notes;
+    struct error *err;
+};
+
+static bool is_operator(int kind)
+{
+    return kind == TK_ARROW || kind == TK_ARROW_TEXT || kind == TK_QUESTION;
+}
+
+static int kind_at(const struct walk *w, unsigned i)
+{
+    return i < w->count ? w->tokens[i].kind : 0;
+}
+
+/* The bracket that a token is, as one of "([{", or of ")]}", or 'c' and 'e' for CASE and END; or 0.
+ */
+static char bracket_at(const struct walk *w, unsigned i)
+{
+    int kind = kind_at(w, i);
+    if (kind == TK_CASE || kind == TK_END) {
+        return kind == TK_CASE ? 'c' : 'e';
+    }
+    char c = i < w->count && w->tokens[i].n == 1 ? w->text.p[w->tokens[i].at] : 0;
+    return c != 0 && strchr("()[]{}", c) != NULL ? c : 0;
+}
+
+static char opener_of(char close)
+{
+    return close == ')' ? '(' : close == ']' ? '[' : close == '}' ? '{' : close == 'e' ? 'c' : 0;
+}
+
+static void match_brackets(struct walk *w)
+{
+    unsigned *open = arena_alloc(w->arena, w->count * sizeof *open);
+    unsigned depth = 0;
+    for (unsigned i = 0; i < w->count; i++) {
+        char bracket = bracket_at(w, i);
+        char opener = opener_of(bracket);
+        w->notes[i].close = w->count;
+        if (bracket == 0) {
+            continue;
+        }
+        if (opener == 0) {
+            open[depth++] = i;
+        } else if (depth > 0 && bracket_at(w, open[depth - 1]) == opener) {
+            w->notes[open[--depth]].close = i;
+        }
+    }
+}
+
+/* --- operands */
+
+static void mark(struct walk *w, unsigned i)
+{
+    if (i < w->count) {
+        w->notes[i].is_part = true;
+    }
+}
+
+/* Behind the bracket that closes the one at i. */
+static unsigned pass_brackets(struct walk *w, unsigned i)
+{
+    unsigned close = w->notes[i].close;
+    mark(w, i);
+    mark(w, close);
+    return close < w->count ? close + 1 : w->count;
+}
+
+static bool is_operand_word(int kind)
+{
+    return kind == TK_ID || kind == TK_CAST || kind == TK_TRUE || kind == TK_FALSE ||
+           kind == TK_NULL || (kind > 0 && grammar_takes_as_name(kind));
+}
+
+/* ::type, ::type(10, 2), [1], .name, .name(...) */
+static unsigned pass_postfix(struct walk *w, unsigned i)
+{
+    for (;;) {
+        if (kind_at(w, i) == TK_TYPECAST || kind_at(w, i) == TK_DOT) {
+            mark(w, i);
+            mark(w, i + 1);
+            i += 2;
+            if (kind_at(w, i) == TK_PRECISION) {
+                mark(w, i++);
+            }
+            if (bracket_at(w, i) == '(') {
+                i = pass_brackets(w, i);
+            }
+        } else if (bracket_at(w, i) == '[') {
+            i = pass_brackets(w, i);
+        } else {
+            return i < w->count ? i : w->count;
+        }
+    }
+}
+
+/* Behind the operand that begins at i; i itself: none begins there. */
+static unsigned pass_operand(struct walk *w, unsigned i)
+{
+    int kind = kind_at(w, i);
+    char bracket = bracket_at(w, i);
+    unsigned next = i + 1;
+    if (bracket == '(' || bracket == '[' || bracket == '{' || bracket == 'c') {
+        next = pass_brackets(w, i);
+    } else if (is_operand_word(kind)) {
+        if (kind == TK_ID && kind_at(w, next) == TK_STRING) { /* DATE '2026-01-01' */
+            mark(w, next++);
+        } else if (bracket_at(w, next) == '(') {
+            next = pass_brackets(w, next);
+        }
+    } else if (kind != TK_INTEGER && kind != TK_DECIMAL && kind != TK_FLOAT && kind != TK_STRING &&
+               kind != TK_PARAM) {
+        return i;
+    }
+    mark(w, i);
+    return pass_postfix(w, next);
+}
+
+/* --- chains */
+
+static status fail_at(const struct walk *w, unsigned i, const char *side)
+{
+    struct text_place place = text_place(w->text, w->tokens[i].at);
+    str word = token_text(w->text, &w->tokens[i]);
+    return error_set(w->err, ERROR_SYNTAX,
+                     "'" STR_FMT "' at line %u, column %u has nothing on its %s side", STR(word),
+                     place.line, place.column, side);
+}
+
+/* Brackets the steps of the chain whose leftmost operand is [left, op). */
+static status bracket_chain(struct walk *w, unsigned left, unsigned op)
+{
+    struct note *first = &w->notes[left];
+    for (unsigned steps = 0; is_operator(kind_at(w, op)); steps++) {
+        if (steps == LIMIT_EXPRESSION_DEPTH) {
+            return error_set(w->err, ERROR_LIMIT,
+                             "a chain of JSON operators has more than %d steps",
+                             LIMIT_EXPRESSION_DEPTH);
+        }
+        unsigned right = op + 1;
+        right += kind_at(w, right) == TK_MINUS; /* doc->-1 */
+        unsigned end = pass_operand(w, right);
+        if (end == right) {
+            return fail_at(w, op, "right");
+        }
+        const char *open = kind_at(w, op) == TK_QUESTION ? "json_contains(" : "(";
+        first->before = arena_format(w->arena, "%s" STR_FMT, open, STR(first->before));
+        w->notes[op].is_used = true;
+        w->notes[end - 1].closes++;
+        op = end;
+    }
+    return STATUS_IS_OK;
+}
+
+static status walk_tokens(struct walk *w)
+{
+    for (unsigned i = 0; i < w->count; i++) {
+        if (is_operator(kind_at(w, i)) && !w->notes[i].is_used) {
+            return fail_at(w, i, "left");
+        }
+        if (!w->notes[i].is_part) {
+            unsigned end = pass_operand(w, i);
+            TRY(bracket_chain(w, i, end));
+        }
+    }
+    return STATUS_IS_OK;
+}
+
+/* --- the new text */
+
+static size_t put(char *at, str s)
+{
+    memcpy(at, s.p, s.n);
+    return s.n;
+}
+
+static str write_text(const struct walk *w)
+{
+    size_t bytes = w->text.n;
+    for (unsigned i = 0; i < w->count; i++) {
+        bytes += w->notes[i].before.n + w->notes[i].closes;
+    }
+    char *out = arena_alloc(w->arena, bytes + 1);
+    size_t n = 0;
+    size_t from = 0;
+    for (unsigned i = 0; i < w->count; i++) {
+        const struct token *token = &w->tokens[i];
+        const struct note *note = &w->notes[i];
+        bool is_comma = note->is_used && token->kind == TK_QUESTION;
+        n += put(out + n, str_slice(w->text, from, token->at));
+        if (note->before.n > 0) {
+            n += put(out + n, note->before);
+        }
+        n += put(out + n, is_comma ? STR_LIT(",") : token_text(w->text, token));
+        memset(out + n, ')', note->closes);
+        n += note->closes;
+        from = token_end(token);
+    }
+    n += put(out + n, str_skip(w->text, from));
+    return str_of(out, n);
+}
+
+static bool has_operators(const struct sql_piece *piece)
+{
+    for (unsigned i = 0; i < piece->token_count; i++) {
+        if (is_operator(piece->tokens[i].kind)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+status select_text_rewrite(str query, struct arena *arena, str *out, struct error *err)
+{
+    const struct sql_piece *pieces = NULL;
+    unsigned count = 0;
+    TRY(sql_split(query, arena, &pieces, &count, err));
+    if (count > 1) {
+        return error_set(err, ERROR_SYNTAX, "expected one query, found %u statements", count);
+    }
+    if (count == 0 || !has_operators(&pieces[0])) {
+        *out = query;
+        return STATUS_IS_OK;
+    }
+    struct walk w = {.arena = arena,
+                     .text = pieces[0].text,
+                     .tokens = pieces[0].tokens,
+                     .count = pieces[0].token_count,
+                     .err = err};
+    w.notes = ARENA_ARRAY(arena, struct note, w.count);
+    match_brackets(&w);
+    TRY(walk_tokens(&w));
+    *out = write_text(&w);
+    return STATUS_IS_OK;
+}
