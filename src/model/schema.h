@@ -44,9 +44,11 @@ struct column {
     str comment;
 };
 
-/* Names and order of the system columns, after the user's: USER and SHARED have all three, STREAM has
- * _seq and _deleted. They are not in `columns`. */
+/* Names and order of the system columns, after the user's: USER and SHARED have all three, STREAM
+ * has _seq and _deleted, SYSTEM none. They are not in `columns`. */
 enum system_column { SYSTEM_SEQ, SYSTEM_UPDATED, SYSTEM_DELETED, SYSTEM_COLUMN_COUNT };
+/* Their column ids (field_id in Parquet) are COLUMN_ID_SYSTEM + enum; the user's are below. */
+enum { COLUMN_ID_SYSTEM = 1 << 30 };
 const char *system_column_name(enum system_column column); /* "_seq", "_updated", "_deleted" */
 struct type system_column_type(enum system_column column);
 
@@ -59,11 +61,20 @@ struct schema {
     str table_name;
     const struct column *columns; /* the user's columns, by ordinal */
     unsigned column_count;
-    int primary_key; /* index into columns, -1: none (STREAM) */
+    int primary_key;         /* index into columns, -1: none (STREAM) */
+    const uint32_t *slots;   /* per column: offset of its fixed slot, or its place among the
+                                variable columns (docs/formats/row.md) */
+    uint32_t fixed_bytes;    /* of all fixed slots */
+    uint32_t variable_count; /* columns without one */
+    const uint16_t *by_name; /* indexes into columns, ordered by name */
     struct arena arena;
 };
 
-/* Builds a schema (refs 1) from columns that are copied. CHECKs what the grammar guarantees. */
+/* Builds a schema (refs 1) from columns that are copied. CHECKs what the grammar guarantees: 1 to
+ * LIMIT_COLUMNS columns, names in lower case and different, ids different and 1 to
+ * COLUMN_ID_SYSTEM - 1, ordinals ascending, one keyable NOT NULL primary key (STREAM and SYSTEM may
+ * have none), defaults and absent values NULL (or of no type) or of their column's type. A primary
+ * key is made NOT NULL. */
 struct schema *schema_create(table_id table, uint32_t version, enum table_kind kind,
                              str namespace_name, str table_name, const struct column *columns,
                              unsigned column_count);
@@ -71,13 +82,16 @@ struct schema *schema_take(struct schema *schema);
 void schema_give(struct schema *schema); /* NULL allowed */
 /* Index into columns, or -1. `name` in any case. */
 int schema_find_column(const struct schema *schema, str name);
-/* The system column of that name, or -1. STREAM has no _updated. */
+/* Index of the column with that id, or -1; `hint` is an index that is tried first. */
+int schema_find_column_id(const struct schema *schema, uint32_t id, unsigned hint);
+/* The enum system_column of that name (any case), or -1. STREAM has no _updated. */
 int schema_find_system_column(const struct schema *schema, str name);
-/* How many system columns: 3, or 2 for STREAM. */
+/* How many system columns: 3, 2 for STREAM, 0 for SYSTEM. */
 unsigned schema_system_column_count(const struct schema *schema);
 
 /* The JSON text of system.schemas.columns (contract http-ws.md section 11): all columns with the
- * system columns at the end; plus our own keys "absent_value", "is_unique". */
+ * system columns at the end; plus our own keys "absent_value" when it is not NULL and "is_unique"
+ * when it is. */
 void schema_append_json(struct buf *out, const struct schema *schema);
 /* Reads it back. CORRUPT names what is wrong. */
 MUST_USE status schema_from_json(str json, table_id table, uint32_t version, enum table_kind kind,
