@@ -1,7 +1,7 @@
 /* model/row.h -- one version of one row as bytes (docs/formats/row.md).
  * Layout:   v1, little-endian: u8 format, u8 flags (1 = tombstone), u16 columns, u32 version of
- *           the schema, i64 updated µs; null bitmap; fixed slots by ordinal of that version; u32
- * end offsets of the variable columns; their bytes. A tombstone holds the full last row.
+ *           the schema, i64 updated us; null bitmap; fixed slots by ordinal of that version; u32
+ *           ends of the variable columns; their bytes. A tombstone holds the full last row.
  *           `_seq` is not in the row: it is the key.
  * Threads:  any. */
 #ifndef MODEL_ROW_H
