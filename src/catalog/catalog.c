@@ -181,6 +181,12 @@ status catalog_schema(struct catalog *catalog, table_id table, uint32_t version,
     return STATUS_IS_OK;
 }
 
+struct schema *catalog_schema_cached(struct catalog *catalog, table_id table, uint32_t version)
+{
+    char bytes[8];
+    return schema_cached(catalog, schema_key(bytes, table, version));
+}
+
 status catalog_table_schema(struct catalog *catalog, const struct table *table, struct schema **out,
                             struct error *err)
 {

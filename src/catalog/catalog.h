@@ -152,6 +152,8 @@ MUST_USE status catalog_schema(struct catalog *catalog, table_id table, uint32_t
 /* The schema of a table's newest version in a snapshot. */
 MUST_USE status catalog_table_schema(struct catalog *catalog, const struct table *table,
                                      struct schema **out, struct error *err);
+/* The same from the cache only; NULL: not there. For threads that must not wait. */
+struct schema *catalog_schema_cached(struct catalog *catalog, table_id table, uint32_t version);
 struct catalog_cache_statistics {
     uint64_t entries;
     uint64_t hits;

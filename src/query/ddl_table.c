@@ -1,7 +1,7 @@
 /* query/ddl_table.c -- CREATE, ALTER and DROP TABLE: from the tree to a catalog change. */
 #include "query/run.h"
 
-#include "base/check.h"
+#include "auth/access.h"
 
 static status refuse_system_table(const char *verb, str ns, str name, struct error *err)
 {
@@ -27,9 +27,7 @@ static enum table_kind kind_of(const struct run *run, const struct create_table_
 
 static status may_create(const struct run *run, enum table_kind kind, struct error *err)
 {
-    bool allowed =
-        kind == TABLE_SHARED ? run->session.role >= ROLE_SERVICE : run->session.role >= ROLE_USER;
-    if (allowed) {
+    if (access_may_define_table(run->session.role, kind)) {
         return STATUS_IS_OK;
     }
     return error_set(err, ERROR_UNAUTHORIZED, "Insufficient privileges to create %s tables",

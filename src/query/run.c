@@ -76,6 +76,26 @@ status run_find_table(const struct run *run, const struct table_name *name, cons
                            STR(ns), STR(name->name));
 }
 
+status run_table_schema(struct run *run, const struct table *table, struct schema **out,
+                        struct error *err)
+{
+    if (!run->may_block) {
+        *out = catalog_schema_cached(run->engine->catalog, table->id, table->version);
+        return *out != NULL ? STATUS_IS_OK : run_block(run);
+    }
+    return catalog_table_schema(run->engine->catalog, table, out, err);
+}
+
+struct type *run_param_types(struct run *run)
+{
+    unsigned count = run->query->param_count;
+    struct type *types = ARENA_ARRAY(run->arena, struct type, count + 1);
+    for (unsigned i = 0; i < count; i++) {
+        types[i] = run->query->params[i].type;
+    }
+    return types;
+}
+
 void run_message(struct run *run, const char *format, ...)
 {
     char text[2048];

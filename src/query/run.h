@@ -61,6 +61,11 @@ str run_namespace(const struct run *run, str ns);
  * ("insert", "update", "delete"; NULL: reading, then system tables are TABLE_NOT_FOUND too). */
 MUST_USE status run_find_table(const struct run *run, const struct table_name *name,
                                const char *verb, const struct table **out, struct error *err);
+/* The newest schema of a table, counted. On a loop only from the cache (else run_block). */
+MUST_USE status run_table_schema(struct run *run, const struct table *table, struct schema **out,
+                                 struct error *err);
+/* The types of the request's parameters. */
+struct type *run_param_types(struct run *run);
 /* Writes the message of a statement without rows. */
 void run_message(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -1,0 +1,246 @@
+/* query/insert.c -- INSERT: values to rows, checked and encoded on the statement's thread, then one
+ * request of the committer (contract sql.md section 4.2). */
+#include "query/run.h"
+
+#include "base/check.h"
+#include "query/expression.h"
+#include "query/find_rows.h"
+#include "query/write_job.h"
+
+/* What stays the same for all rows of one INSERT. */
+struct insert {
+    struct run *run;
+    const struct insert_part *part;
+    struct schema *schema;
+    int *column_of; /* schema column by position in the list */
+    unsigned width; /* positions */
+    struct eval_session session;
+    struct type *param_types;
+    struct arena *rows;   /* memory of the rows: the write job's */
+    struct value *values; /* one row */
+    bool *given;
+    struct row_write_table *to;
+};
+
+static status find_columns(struct insert *in, struct error *err)
+{
+    const struct insert_part *part = in->part;
+    const struct schema *schema = in->schema;
+    in->width = part->has_columns ? part->columns.count : schema->column_count;
+    in->column_of = ARENA_ARRAY(in->run->arena, int, in->width + 1);
+    for (unsigned i = 0; i < in->width; i++) {
+        in->column_of[i] =
+            part->has_columns ? schema_find_column(schema, part->columns.items[i]) : (int)i;
+        if (in->column_of[i] < 0) {
+            return error_set(err, ERROR_COLUMN_NOT_FOUND, "Column '" STR_FMT "' does not exist",
+                             STR(part->columns.items[i]));
+        }
+    }
+    return STATUS_IS_OK;
+}
+
+static status default_value(struct insert *in, const struct column *c, struct value *out,
+                            struct error *err)
+{
+    struct value made = value_null(c->type);
+    switch (c->default_kind) {
+    case DEFAULT_NONE:
+        *out = made;
+        return STATUS_IS_OK;
+    case DEFAULT_LITERAL:
+        *out = c->default_value;
+        return STATUS_IS_OK;
+    case DEFAULT_NOW:
+        made = value_int(TYPE_TIMESTAMP, in->session.now_us);
+        break;
+    case DEFAULT_SNOWFLAKE_ID:
+        made = value_int(TYPE_BIGINT, in->session.snowflake(in->session.context));
+        break;
+    case DEFAULT_UUID_V7:
+        made = (struct value){.type = {.id = TYPE_UUID}};
+        in->session.uuid_v7(in->session.context, made.as.uuid);
+        break;
+    case DEFAULT_ULID: {
+        char *text = arena_alloc(in->rows, ULID_TEXT_BYTES);
+        in->session.ulid(in->session.context, text);
+        made = value_text(str_of(text, ULID_TEXT_BYTES));
+        break;
+    }
+    case DEFAULT_CURRENT_USER:
+        made = value_text(in->session.user_id);
+        break;
+    }
+    return value_coerce(&made, c->type, c->name, in->rows, out, err);
+}
+
+/* Fills what was not given, checks NOT NULL, and adds the row. `number` counts from 1. */
+static status add_row(struct insert *in, unsigned number, struct error *err)
+{
+    for (unsigned i = 0; i < in->schema->column_count; i++) {
+        const struct column *c = &in->schema->columns[i];
+        if (!in->given[i]) {
+            TRY(default_value(in, c, &in->values[i], err));
+        }
+        if (in->values[i].is_null && !c->is_nullable) {
+            return error_set(err, ERROR_CONSTRAINT,
+                             "NOT NULL constraint violation: column '" STR_FMT
+                             "' cannot be NULL (row %u)",
+                             STR(c->name), number);
+        }
+    }
+    return row_write_insert(in->to, in->values, err);
+}
+
+/* -- VALUES -------------------------------------------------------------------------------------
+ */
+
+static status set_cell(struct insert *in, unsigned position, const struct expr *e,
+                       struct error *err)
+{
+    const struct column *c = &in->schema->columns[in->column_of[position]];
+    unsigned at = (unsigned)in->column_of[position];
+    if (e->kind == EXPR_DEFAULT) {
+        return STATUS_IS_OK;
+    }
+    struct value v;
+    if (e->kind == EXPR_LITERAL) {
+        v = e->as.literal.value;
+    } else if (e->kind == EXPR_PARAM) {
+        v = in->run->query->params[e->as.param - 1];
+    } else {
+        struct eval_scope scope = {.param_types = in->param_types,
+                                   .param_count = in->run->query->param_count,
+                                   .allows_generators = true};
+        const struct eval *bound = NULL;
+        TRY(eval_bind(e, &scope, in->rows, &bound, err));
+        struct eval_input input = {.params = in->run->query->params, .session = &in->session};
+        TRY(eval_run(bound, &input, in->rows, &v, err));
+    }
+    in->given[at] = true;
+    return value_coerce(&v, c->type, c->name, in->rows, &in->values[at], err);
+}
+
+static status add_values(struct insert *in, struct error *err)
+{
+    const struct insert_part *part = in->part;
+    for (unsigned r = 0; r < part->row_count; r++) {
+        const struct expr_list *row = &part->rows[r];
+        if (row->count != in->width) {
+            return error_set(err, ERROR_INVALID_OPERATION,
+                             "INSERT has %u values for %u columns (row %u)", row->count, in->width,
+                             r + 1);
+        }
+        memset(in->given, 0, in->schema->column_count * sizeof *in->given);
+        for (unsigned i = 0; i < row->count; i++) {
+            if (row->items[i]->has_engine) {
+                return error_set(err, ERROR_STATEMENT_UNSUPPORTED,
+                                 "the expression for column '" STR_FMT
+                                 "' in VALUES; use INSERT ... SELECT",
+                                 STR(in->schema->columns[in->column_of[i]].name));
+            }
+            TRY(set_cell(in, i, row->items[i], err));
+        }
+        TRY(add_row(in, r + 1, err));
+    }
+    return STATUS_IS_OK;
+}
+
+/* -- SELECT -------------------------------------------------------------------------------------
+ */
+
+struct query_rows {
+    struct insert *in;
+    unsigned count;
+};
+
+static status take_row(void *context, const struct value *values, unsigned count, struct error *err)
+{
+    struct query_rows *rows = context;
+    struct insert *in = rows->in;
+    if (count != in->width) {
+        return error_set(err, ERROR_INVALID_OPERATION, "INSERT has %u columns, its SELECT gives %u",
+                         in->width, count);
+    }
+    memset(in->given, 0, in->schema->column_count * sizeof *in->given);
+    for (unsigned i = 0; i < count; i++) {
+        unsigned at = (unsigned)in->column_of[i];
+        const struct column *c = &in->schema->columns[at];
+        in->given[at] = true;
+        TRY(value_coerce(&values[i], c->type, c->name, in->rows, &in->values[at], err));
+    }
+    rows->count++;
+    return add_row(in, rows->count, err);
+}
+
+static status add_query(struct insert *in, uint64_t *count, struct error *err)
+{
+    struct query_rows rows = {in, 0};
+    TRY(find_rows_select(in->run, in->part->query, take_row, &rows, err));
+    *count = rows.count;
+    return STATUS_IS_OK;
+}
+
+/* -- the statement ------------------------------------------------------------------------------
+ */
+
+static status refuse_unavailable(const struct insert_part *part, struct error *err)
+{
+    if (part->conflict.action != CONFLICT_ERROR) {
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "ON CONFLICT");
+    }
+    if (part->returning.count > 0) {
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "RETURNING");
+    }
+    return STATUS_IS_OK;
+}
+
+static status add_rows(struct insert *in, struct write_job *job, struct error *err)
+{
+    struct run *run = in->run;
+    TRY(find_columns(in, err));
+    in->values = ARENA_ARRAY(run->arena, struct value, in->schema->column_count + 1);
+    in->given = ARENA_ARRAY(run->arena, bool, in->schema->column_count + 1);
+    switch (in->part->source) {
+    case INSERT_VALUES:
+        job->row_count = in->part->row_count;
+        return add_values(in, err);
+    case INSERT_QUERY:
+        return add_query(in, &job->row_count, err);
+    case INSERT_DEFAULT_VALUES:
+        job->row_count = 1;
+        return add_row(in, 1, err);
+    }
+    CHECK(false);
+    return STATUS_IS_OK;
+}
+
+status run_insert(struct run *run, struct error *err)
+{
+    const struct insert_part *part = &run->statement->as.insert;
+    const struct table *table = NULL;
+    TRY(run_find_table(run, &part->table, "insert", &table, err));
+    TRY(query_may_write(&run->session, table, err));
+    TRY(refuse_unavailable(part, err));
+    if (part->source == INSERT_QUERY && !run->may_block) {
+        return run_block(run);
+    }
+    struct schema *schema = NULL;
+    TRY(run_table_schema(run, table, &schema, err));
+    struct write_job *job = write_job_create(run, RESULT_INSERTED);
+    struct table_part place;
+    table_part_init(&place, table, run->session.user_id, &job->arena);
+    struct insert in = {.run = run,
+                        .part = part,
+                        .schema = schema,
+                        .session = expression_session(run->engine, &run->session),
+                        .param_types = run_param_types(run),
+                        .rows = &job->arena,
+                        .to = row_write_table(&job->write, &place, schema)};
+    status result = add_rows(&in, job, err);
+    schema_give(schema);
+    if (!status_ok(result)) {
+        write_job_give(job);
+        return result;
+    }
+    return write_job_submit(run, job, err);
+}

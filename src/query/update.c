@@ -1,0 +1,296 @@
+/* query/update.c -- UPDATE and DELETE (contract sql.md sections 4.3, 4.4): by key from memory, by
+ * any other condition through one SELECT of the SQL engine. Each row is written with the version
+ * that was read as its expectation: a lost race runs the statement again. */
+#include "query/run.h"
+
+#include "query/expression.h"
+#include "query/find_rows.h"
+#include "query/write_job.h"
+
+struct update {
+    struct run *run;
+    const struct table *table;
+    struct schema *schema;
+    struct expression_table names;
+    str where_text;
+    const struct expr *where;
+    const struct assignment_list *sets; /* NULL: DELETE */
+    int *column_of;                     /* of each assignment */
+    const struct eval **bound;          /* of each; NULL: DEFAULT or the engine's */
+    struct eval_session session;
+    struct write_job *job;
+    struct row_write_table *to;
+    struct value *new_values;
+};
+
+/* -- SET ----------------------------------------------------------------------------------------
+ */
+
+static status bind_sets(struct update *u, struct error *err)
+{
+    struct run *run = u->run;
+    u->column_of = ARENA_ARRAY(run->arena, int, u->sets->count + 1);
+    u->bound = ARENA_ARRAY(run->arena, const struct eval *, u->sets->count + 1);
+    u->new_values = ARENA_ARRAY(run->arena, struct value, u->schema->column_count + 1);
+    struct eval_scope scope = {.resolve = expression_resolve,
+                               .context = &u->names,
+                               .param_types = run_param_types(run),
+                               .param_count = run->query->param_count,
+                               .allows_generators = true};
+    for (unsigned i = 0; i < u->sets->count; i++) {
+        const struct assignment *set = &u->sets->items[i];
+        u->column_of[i] = schema_find_column(u->schema, set->column);
+        if (u->column_of[i] < 0) {
+            return error_set(err, ERROR_COLUMN_NOT_FOUND, "Column '" STR_FMT "' does not exist",
+                             STR(set->column));
+        }
+        if (u->column_of[i] == u->schema->primary_key) {
+            return error_set(err, ERROR_INVALID_OPERATION,
+                             "UPDATE cannot modify primary key column '" STR_FMT "'",
+                             STR(set->column));
+        }
+        if (set->value->kind == EXPR_DEFAULT || set->value->has_engine) {
+            continue;
+        }
+        TRY(eval_bind(set->value, &scope, run->arena, &u->bound[i], err));
+    }
+    return STATUS_IS_OK;
+}
+
+static bool sets_need_engine(const struct update *u)
+{
+    for (unsigned i = 0; u->sets != NULL && i < u->sets->count; i++) {
+        if (u->sets->items[i].value->has_engine) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static status default_of(const struct column *c, struct value *out, struct error *err)
+{
+    if (c->default_kind == DEFAULT_NONE) {
+        *out = value_null(c->type);
+        return STATUS_IS_OK;
+    }
+    if (c->default_kind == DEFAULT_LITERAL) {
+        *out = c->default_value;
+        return STATUS_IS_OK;
+    }
+    return error_set(err, ERROR_STATEMENT_UNSUPPORTED,
+                     "SET " STR_FMT " = DEFAULT for a generated default", STR(c->name));
+}
+
+/* One assigned value; `engine_value` is what the SQL engine computed, or NULL. */
+static status assign(struct update *u, unsigned i, const struct value *old_values,
+                     const struct value *engine_value, struct error *err)
+{
+    const struct column *c = &u->schema->columns[u->column_of[i]];
+    struct arena *arena = &u->job->arena;
+    struct value v;
+    if (engine_value != NULL) {
+        v = *engine_value;
+    } else if (u->bound[i] == NULL) {
+        TRY(default_of(c, &v, err));
+    } else {
+        struct eval_input input = {
+            .columns = old_values, .params = u->run->query->params, .session = &u->session};
+        TRY(eval_run(u->bound[i], &input, arena, &v, err));
+    }
+    struct value *place = &u->new_values[u->column_of[i]];
+    TRY(value_coerce(&v, c->type, c->name, arena, place, err));
+    if (place->is_null && !c->is_nullable) {
+        return error_set(err, ERROR_CONSTRAINT,
+                         "NOT NULL constraint violation: column '" STR_FMT
+                         "' cannot be NULL (row %llu)",
+                         STR(c->name), (unsigned long long)u->job->row_count + 1);
+    }
+    return STATUS_IS_OK;
+}
+
+/* -- one row ------------------------------------------------------------------------------------
+ */
+
+static status update_row(struct update *u, uint64_t seq, str bytes, const struct value *old_values,
+                         const struct value *engine_values, struct error *err)
+{
+    bool is_same = true;
+    memcpy(u->new_values, old_values, u->schema->column_count * sizeof *old_values);
+    unsigned from_engine = 0;
+    for (unsigned i = 0; i < u->sets->count; i++) {
+        bool is_engine = u->sets->items[i].value->has_engine;
+        TRY(assign(u, i, old_values, is_engine ? &engine_values[from_engine++] : NULL, err));
+        unsigned at = (unsigned)u->column_of[i];
+        is_same = is_same && value_identical(&u->new_values[at], &old_values[at]);
+    }
+    if (is_same) {
+        return STATUS_IS_OK; /* no version, no event, not counted */
+    }
+    u->job->row_count++;
+    return row_write_update(u->to, seq, bytes, u->new_values, err);
+}
+
+static status delete_row(struct update *u, uint64_t seq, str bytes, struct error *err)
+{
+    struct row last;
+    struct schema *own = NULL;
+    TRY(catalog_schema(u->run->engine->catalog, u->schema->table, row_schema_version(bytes), &own,
+                       err));
+    status result = row_open(&last, own, bytes, err);
+    if (status_ok(result)) {
+        u->job->row_count++;
+        result = row_write_delete(u->to, seq, &last, err);
+    }
+    schema_give(own);
+    return result;
+}
+
+static status change_row(struct update *u, uint64_t seq, str bytes, const struct value *old_values,
+                         const struct value *engine_values, struct error *err)
+{
+    return u->sets != NULL ? update_row(u, seq, bytes, old_values, engine_values, err)
+                           : delete_row(u, seq, bytes, err);
+}
+
+/* -- by key -------------------------------------------------------------------------------------
+ */
+
+static status change_by_key(struct update *u, const struct key_condition *condition,
+                            struct error *err)
+{
+    struct read_context rc;
+    read_context_init(&rc, u->run->engine, &u->run->session, u->run->snapshot, u->run->slot,
+                      u->run->arena);
+    struct found_row found;
+    status result = find_rows_get(u->run, &rc, u->table, &u->names, condition, &found, err);
+    if (status_ok(result) && found.found) {
+        result = change_row(u, found.seq, found.bytes, found.values, NULL, err);
+    }
+    read_context_release(&rc);
+    return result;
+}
+
+/* -- by any condition ---------------------------------------------------------------------------
+ */
+
+/* SELECT *, engine SET expressions FROM ns.t [alias] WHERE ...: the rows come with all columns, so
+ * their stored form is made again from the values. */
+static str select_text(struct update *u)
+{
+    struct buf text;
+    buf_init(&text);
+    str table = u->names.alias.n > 0 ? u->names.alias : u->schema->table_name;
+    buf_append_format(&text, "SELECT \"" STR_FMT "\".*", STR(table));
+    for (unsigned i = 0; u->sets != NULL && i < u->sets->count; i++) {
+        const struct expr *e = u->sets->items[i].value;
+        if (e->has_engine) {
+            buf_append_format(&text, ", (" STR_FMT ")", STR(sql_expr_text(u->run->statement, e)));
+        }
+    }
+    buf_append_format(&text, " FROM \"" STR_FMT "\".\"" STR_FMT "\"",
+                      STR(u->schema->namespace_name), STR(u->schema->table_name));
+    if (u->names.alias.n > 0) {
+        buf_append_format(&text, " AS \"" STR_FMT "\"", STR(u->names.alias));
+    }
+    buf_append_c(&text, " WHERE ");
+    buf_append_str(&text, u->where_text);
+    str copy = arena_copy(u->run->arena, buf_str(&text));
+    buf_release(&text);
+    return copy;
+}
+
+static status change_found(void *context, const struct value *values, unsigned count,
+                           struct error *err)
+{
+    struct update *u = context;
+    unsigned width = expression_width(u->schema);
+    if (count < width) {
+        return error_set(err, ERROR_INTERNAL, "the engine gave %u columns of %u", count, width);
+    }
+    const struct value *system = values + u->schema->column_count;
+    struct value *old_values = ARENA_ARRAY(&u->job->arena, struct value, width);
+    for (unsigned i = 0; i < width; i++) {
+        old_values[i] = value_copy(&u->job->arena, &values[i]);
+    }
+    struct buf bytes;
+    buf_init(&bytes);
+    status result =
+        row_encode(&bytes, u->schema, old_values, false, system[SYSTEM_UPDATED].as.integer, err);
+    if (status_ok(result)) {
+        result = change_row(u, (uint64_t)system[SYSTEM_SEQ].as.integer,
+                            arena_copy(&u->job->arena, buf_str(&bytes)), old_values, values + width,
+                            err);
+    }
+    buf_release(&bytes);
+    return result;
+}
+
+/* -- the statements -----------------------------------------------------------------------------
+ */
+
+static status change_rows(struct update *u, struct error *err)
+{
+    if (u->sets != NULL) {
+        TRY(bind_sets(u, err));
+    }
+    struct key_condition condition = {0};
+    if (!sets_need_engine(u)) {
+        TRY(find_rows_by_key(u->run, &u->names, u->where, &condition, err));
+    }
+    if (condition.has_key) {
+        return change_by_key(u, &condition, err);
+    }
+    if (!u->run->may_block) {
+        return run_block(u->run);
+    }
+    return find_rows_select(u->run, select_text(u), change_found, u, err);
+}
+
+static status change(struct run *run, const struct table_name *name, const char *verb,
+                     struct update *u, enum result_dml kind, struct error *err)
+{
+    TRY(run_find_table(run, name, verb, &u->table, err));
+    TRY(query_may_write(&run->session, u->table, err));
+    if (u->table->kind == TABLE_STREAM && u->sets != NULL) {
+        return error_set(err, ERROR_INVALID_OPERATION, "UPDATE not supported for STREAM tables");
+    }
+    TRY(run_table_schema(run, u->table, &u->schema, err));
+    u->run = run;
+    u->names.schema = u->schema;
+    u->session = expression_session(run->engine, &run->session);
+    u->job = write_job_create(run, kind);
+    struct table_part place;
+    table_part_init(&place, u->table, run->session.user_id, &u->job->arena);
+    u->to = row_write_table(&u->job->write, &place, u->schema);
+    status result = change_rows(u, err);
+    schema_give(u->schema);
+    if (!status_ok(result)) {
+        write_job_give(u->job);
+        return result;
+    }
+    return write_job_submit(run, u->job, err);
+}
+
+status run_update(struct run *run, struct error *err)
+{
+    const struct update_part *part = &run->statement->as.update;
+    if (part->returning.count > 0) {
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "RETURNING");
+    }
+    struct update u = {.names = {.alias = part->alias},
+                       .where = part->where,
+                       .where_text = part->where_text,
+                       .sets = &part->sets};
+    return change(run, &part->table, "update", &u, RESULT_UPDATED, err);
+}
+
+status run_delete(struct run *run, struct error *err)
+{
+    const struct delete_part *part = &run->statement->as.delete;
+    if (part->returning.count > 0) {
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "RETURNING");
+    }
+    struct update u = {
+        .names = {.alias = part->alias}, .where = part->where, .where_text = part->where_text};
+    return change(run, &part->table, "delete", &u, RESULT_DELETED, err);
+}
