@@ -189,6 +189,55 @@ void part_clear_intent(struct part_txn *p)
     p->is_intent_changed = false;
 }
 
+/* -- manifest ------------------------------------------------------------------------------------
+ */
+
+void part_add_segment(struct part_txn *p, const struct segment *segment)
+{
+    struct buf bytes;
+    buf_init(&bytes);
+    segment_encode(&bytes, segment);
+    part_put_number(p, KEY_MANIFEST, segment->number, buf_str(&bytes));
+    buf_release(&bytes);
+    p->state.segments++;
+    p->state.cold_rows += segment->rows;
+    p->state.cold_bytes += segment->bytes;
+    p->is_state_changed = true;
+}
+
+void part_remove_segment(struct part_txn *p, const struct segment *segment)
+{
+    part_delete_number(p, KEY_MANIFEST, segment->number);
+    p->state.segments--;
+    p->state.cold_rows -= segment->rows;
+    p->state.cold_bytes -= segment->bytes;
+    p->is_state_changed = true;
+}
+
+void part_touch_manifest(struct part_txn *p)
+{
+    int64_t now_us = commit_now_us(p->txn);
+    p->state.generation++;
+    p->state.manifest_updated_us = now_us;
+    if (p->state.manifest_created_us == 0) {
+        p->state.manifest_created_us = now_us;
+    }
+    p->is_state_changed = true;
+}
+
+status part_check_segment(struct part_txn *p, const struct segment *segment, struct error *err)
+{
+    if (MUTANT(SOURCES_UNCHECKED)) {
+        return STATUS_IS_OK;
+    }
+    bool found = false;
+    str value;
+    TRY(part_get_number(p, KEY_MANIFEST, segment->number, &value, &found, err));
+    return found ? STATUS_IS_OK
+                 : error_set(err, ERROR_CONFLICT, "segment %llu is not in the manifest any more",
+                             (unsigned long long)segment->number);
+}
+
 /* -- from apply to publish -----------------------------------------------------------------------
  */
 

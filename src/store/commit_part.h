@@ -51,6 +51,13 @@ MUST_USE status part_supersede(struct part_txn *p, uint64_t seq, str *old_row, s
 MUST_USE status part_remove_row(struct part_txn *p, uint64_t seq, str *old_row, struct error *err);
 void part_set_dead(struct part_txn *p, uint64_t seq);
 void part_clear_intent(struct part_txn *p);
+/* Entries of the manifest, with their counters; then one part_touch_manifest per commit. */
+void part_add_segment(struct part_txn *p, const struct segment *segment);
+void part_remove_segment(struct part_txn *p, const struct segment *segment);
+void part_touch_manifest(struct part_txn *p);
+/* CONFLICT: the segment is not in the manifest any more. */
+MUST_USE status part_check_segment(struct part_txn *p, const struct segment *segment,
+                                   struct error *err);
 
 /* What a request hands from apply to publish. */
 struct store_change;

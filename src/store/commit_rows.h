@@ -85,8 +85,8 @@ MUST_USE status row_write_delete(struct row_write_table *to, uint64_t expect_seq
 /* Estimate of the bytes that the request will write so far. */
 size_t row_write_bytes(const struct row_write *write);
 
-/* Submits and waits until it is durable (COMMIT_SYNC) or written (COMMIT_ASYNC). On a failure the
- * text is in err. */
+/* Submits and waits until it is durable. (COMMIT_ASYNC saves a sync only with row_write_submit.) On
+ * a failure the text is in err. */
 MUST_USE status row_write_run(struct row_write *write, enum commit_durability durability,
                               struct error *err);
 /* Submits; write->done (and release) run on the committer thread. The error is in

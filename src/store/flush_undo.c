@@ -1,0 +1,53 @@
+/* store/flush_undo.c -- see flush_undo.h. */
+#include "store/flush_undo.h"
+#include "store/commit_part.h"
+#include "store/store_private.h"
+
+struct undo_request {
+    struct commit_request request; /* first */
+    struct store *store;
+    const struct table_part *part;
+    uint64_t file;
+    bool was_standing;
+};
+
+static void undo_evaluate(struct undo_request *r, struct part_txn *p)
+{
+    if (!p->has_intent || (r->file != FLUSH_ANY_FILE && p->intent.file != r->file)) {
+        return;
+    }
+    r->was_standing = true;
+    part_delete_numbers(p, KEY_DEAD, p->state.flushed_seq, p->intent.high);
+    p->state.dead -= p->intent.rows_start - p->intent.rows;
+    p->is_state_changed = true;
+    part_clear_intent(p);
+}
+
+static status undo_apply(struct commit_txn *txn, struct commit_request *request)
+{
+    struct undo_request *r = (struct undo_request *)(void *)request;
+    struct store_change *change = store_change_create(r->store, txn);
+    struct part_txn p;
+    status result = part_txn_open(&p, txn, r->part, &request->error);
+    if (status_ok(result)) {
+        undo_evaluate(r, &p);
+        store_change_add_state(change, &p);
+    }
+    part_txn_close(&p);
+    return result;
+}
+
+status flush_undo(struct store *store, const struct table_part *part, uint64_t file,
+                  bool *was_standing, struct error *err)
+{
+    struct undo_request r = {.store = store, .part = part, .file = file};
+    r.request.apply = undo_apply;
+    r.request.publish = store_publish;
+    r.request.durability = COMMIT_SYNC;
+    status result = commit_submit_wait(store->options.committer, &r.request);
+    *was_standing = r.was_standing;
+    if (!status_ok(result) && err != NULL) {
+        *err = r.request.error;
+    }
+    return result;
+}

@@ -1,0 +1,15 @@
+/* store/flush_undo.h -- taking a flush intent back: at once when a flush fails, and at start.
+ * Clears the intent, deletes `d` in (flushed_seq, H], leaves flushed_seq. The superseded versions
+ * are gone from `r` already, and file N is in no manifest: their keys name the newer versions. */
+#ifndef STORE_FLUSH_UNDO_H
+#define STORE_FLUSH_UNDO_H
+
+#include "store/store.h"
+
+#define FLUSH_ANY_FILE UINT64_MAX
+
+/* Undoes the intent of `file` when it stands; *was_standing says so. */
+MUST_USE status flush_undo(struct store *store, const struct table_part *part, uint64_t file,
+                           bool *was_standing, struct error *err);
+
+#endif
