@@ -64,8 +64,9 @@ void lock_take(struct lock *lock)
 
 void lock_give(struct lock *lock)
 {
+    enum lock_rank rank = lock->rank; /* whoever waited may end the lock once it is open */
     CHECK(pthread_mutex_unlock(&lock->mutex) == 0);
-    note_given(lock->rank);
+    note_given(rank);
 }
 
 void cond_init(struct cond *cond)

@@ -158,6 +158,9 @@ enum kv_mem_fault {
     KV_MEM_LOSE_HINT
 };
 void kv_mem_script(struct kv_store *store, const enum kv_mem_fault *faults, size_t count);
+/* What kv_sync does from now on: sync, wait for another mode, or answer IO. */
+enum kv_mem_sync { KV_MEM_SYNC_WORKS, KV_MEM_SYNC_WAITS, KV_MEM_SYNC_FAILS };
+void kv_mem_set_sync(struct kv_store *store, enum kv_mem_sync mode);
 /* While on, every KV_NO_IO read answers UNAVAILABLE. */
 void kv_mem_block_reads(struct kv_store *store, bool on);
 

@@ -19,7 +19,7 @@ struct commit_txn; /* one request's window on the overlay while it is evaluated 
 enum commit_durability {
     COMMIT_SYNC, /* on disk before `done` */
     COMMIT_ASYNC /* answered after the write without a sync; `publish` waits for a sync that covers
-                    it */
+                    it, which starts at once on a thread of its own */
 };
 
 struct commit_request {
@@ -44,28 +44,37 @@ struct commit_request {
     status outcome;
     void *change;               /* see commit_set_change */
     struct commit_group *group; /* counted; its arena holds the change */
+    struct commit_waiter *waiter;
 };
 
 struct committer_options {
-    struct kv_store *store;
+    struct kv_store *store; /* its groups are atomic */
     const struct clock *clock;
-    struct snowflake *seq; /* floor raised by the opener above everything stored */
-    void (*fail_stop)(void *context,
-                      const struct error *err); /* a write or sync failed: no more
-                     acks; the server exits with 71. NULL: the process exits itself */
+    struct snowflake *seq;  /* floor raised by the opener above everything stored */
+    struct kv_lease *lease; /* opened with the same store and generator; kept ahead by the committer
+                               (kv_lease.h). NULL: no lease */
+    /* The store failed, or somebody else writes to it: nothing is acknowledged any more, the
+     * requests of that group get UNKNOWN_OUTCOME, later ones UNAVAILABLE; the server exits with 71.
+     * Runs once, on the committer thread, before those answers. NULL: the process exits itself. */
+    void (*fail_stop)(void *context, const struct error *err);
     void *fail_context;
 };
 
-/* Starts the thread. Ended by committer_destroy, which commits what is queued first. */
+/* Starts the thread. Ended by committer_destroy, which commits what is queued first and makes it
+ * durable. */
 struct committer *committer_create(const struct committer_options *options);
 void committer_destroy(struct committer *committer);
 /* Queues; never blocks and never fails: after a fail-stop `done` gets UNAVAILABLE. */
 void commit_submit(struct committer *committer, struct commit_request *request);
-/* Submits and waits for the end (threads that may block: DDL, jobs, transactions on workers). */
+/* Submits and waits until the request is the caller's again: `done`, and with COMMIT_ASYNC
+ * `release` too, have run (both may be NULL here). For threads that may block: DDL, jobs,
+ * transactions on workers; never the committer's own. An async request that is not to wait for its
+ * sync goes through commit_submit. */
 MUST_USE status commit_submit_wait(struct committer *committer, struct commit_request *request);
 /* Makes every async commit so far durable and published, and waits for it. */
 MUST_USE status commit_sync_wait(struct committer *committer, struct error *err);
-/* The greatest `_seq` that is published: all events up to it have left. */
+/* The greatest `_seq` that is published: all events up to it have left. At the start: the floor of
+ * the generator, which is above everything stored. */
 uint64_t commit_published_seq(const struct committer *committer);
 /* Groups written, requests in them, syncs: for metrics and tests. */
 struct commit_statistics {
@@ -82,7 +91,7 @@ void commit_statistics_get(const struct committer *committer, struct commit_stat
  * The value lives until the group ends. */
 MUST_USE status commit_get(struct commit_txn *txn, enum kv_family family, str key, str *value,
                            bool *found, struct error *err);
-/* Keys and values are copied. `partition_bytes` of the key are its partition prefix. */
+/* Keys and values are copied. The first `partition_bytes` of the key are its partition prefix. */
 void commit_put(struct commit_txn *txn, enum kv_family family, size_t partition_bytes, str key,
                 str value);
 void commit_delete(struct commit_txn *txn, enum kv_family family, size_t partition_bytes, str key);
@@ -100,5 +109,11 @@ struct arena *commit_arena(struct commit_txn *txn);
 /* Room for what apply wants to hand to publish. */
 void commit_set_change(struct commit_txn *txn, void *change);
 void *commit_change(const struct commit_request *request);
+
+/* Within publish: keeps the memory of commit_arena beyond the request, for those who hand the
+ * change on to other threads. commit_group_give, on any thread, ends it; the last one runs what was
+ * deferred to the arena. */
+struct commit_group *commit_group_take(const struct commit_request *request);
+void commit_group_give(struct commit_group *group);
 
 #endif

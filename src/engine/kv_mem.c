@@ -258,6 +258,8 @@ struct mem_store {
     size_t script_count;
     size_t script_at;
     bool reads_block;
+    enum kv_mem_sync sync_mode;
+    struct cond sync_mode_changed;
 };
 
 struct mem_view {
@@ -392,13 +394,18 @@ static void mem_commit(struct kv_store *store, const struct kv_txn *txns, size_t
 
 static status mem_sync(struct kv_store *store, struct error *err)
 {
-    (void)err;
     struct mem_store *mem = mem_store(store);
     lock_take(&mem->lock);
-    state_give(&mem->durable);
-    mem->durable = state_take(&mem->newest);
+    while (mem->sync_mode == KV_MEM_SYNC_WAITS) {
+        cond_wait(&mem->sync_mode_changed, &mem->lock);
+    }
+    bool fails = mem->sync_mode == KV_MEM_SYNC_FAILS;
+    if (!fails) {
+        state_give(&mem->durable);
+        mem->durable = state_take(&mem->newest);
+    }
     lock_give(&mem->lock);
-    return STATUS_IS_OK;
+    return fails ? error_set(err, ERROR_IO, "the sync failed") : STATUS_IS_OK;
 }
 
 /* Copies the value of a key of the newest state. */
@@ -564,6 +571,7 @@ static void mem_close(struct kv_store *store)
     kv_store_release(store);
     state_give(&mem->newest);
     state_give(&mem->durable);
+    cond_release(&mem->sync_mode_changed);
     lock_release(&mem->lock);
     mem_free(mem->script);
     mem_free(mem);
@@ -592,6 +600,7 @@ struct kv_store *kv_mem_open(void)
     struct mem_store *mem = mem_alloc_zeroed(sizeof *mem);
     kv_store_init(&mem->base, &mem_backend);
     lock_init(&mem->lock, LOCK_KV_MEM);
+    cond_init(&mem->sync_mode_changed);
     return &mem->base;
 }
 
@@ -623,5 +632,15 @@ void kv_mem_block_reads(struct kv_store *store, bool on)
     CHECK(store->backend == &mem_backend);
     lock_take(&mem->lock);
     mem->reads_block = on;
+    lock_give(&mem->lock);
+}
+
+void kv_mem_set_sync(struct kv_store *store, enum kv_mem_sync mode)
+{
+    struct mem_store *mem = mem_store(store);
+    CHECK(store->backend == &mem_backend);
+    lock_take(&mem->lock);
+    mem->sync_mode = mode;
+    cond_broadcast(&mem->sync_mode_changed);
     lock_give(&mem->lock);
 }
