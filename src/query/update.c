@@ -203,7 +203,8 @@ static status change_found(void *context, const struct value *values, unsigned c
                            struct error *err)
 {
     struct update *u = context;
-    unsigned width = expression_width(u->schema);
+    unsigned width = u->schema->column_count + schema_system_column_count(u->schema);
+    bool has_updated = u->schema->kind != TABLE_STREAM; /* _seq comes first in either case */
     if (count < width) {
         return error_set(err, ERROR_INTERNAL, "the engine gave %u columns of %u", count, width);
     }
@@ -214,8 +215,8 @@ static status change_found(void *context, const struct value *values, unsigned c
     }
     struct buf bytes;
     buf_init(&bytes);
-    status result =
-        row_encode(&bytes, u->schema, old_values, false, system[SYSTEM_UPDATED].as.integer, err);
+    status result = row_encode(&bytes, u->schema, old_values, false,
+                               has_updated ? system[SYSTEM_UPDATED].as.integer : 0, err);
     if (status_ok(result)) {
         result = change_row(u, (uint64_t)system[SYSTEM_SEQ].as.integer,
                             arena_copy(&u->job->arena, buf_str(&bytes)), old_values, values + width,
