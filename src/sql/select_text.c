@@ -185,7 +185,9 @@ static status walk_tokens(struct walk *w)
         }
         if (!w->notes[i].is_part) {
             unsigned end = pass_operand(w, i);
-            TRY(bracket_chain(w, i, end));
+            if (end > i) {
+                TRY(bracket_chain(w, i, end));
+            }
         }
     }
     return STATUS_IS_OK;
