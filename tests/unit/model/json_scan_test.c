@@ -52,6 +52,7 @@ TEST(json_is_valid_of_anything_else_is_false)
         "\"\\ud800\"",
         "\"\\ud800\\u0041\"",
         "\"\\udc00\"",
+        "\"\\udc00\\udc00\"",
         "\"\\",
         "\"\xff\"",
         "[",
