@@ -18,6 +18,8 @@ enum {
 };
 static_assert((int)LIMIT_JSON_DEPTH <= (int)WRITER_DEPTH_MAX, "what can be read can be written");
 
+static_assert(sizeof(struct json) == 64, "json.h tells what a tree takes: a node for two bytes");
+
 struct parser {
     const char *start;
     const char *at;

@@ -42,7 +42,8 @@ struct json {
 };
 
 /* Reads the one value that `text` consists of (white space around it is allowed). INVALID: not such
- * a text, or nested too deep; the error says what was expected, and line and column. */
+ * a text, or nested too deep; the error says what was expected, and line and column. The tree takes
+ * at most 32 bytes of arena for each byte of the text, and a few KiB. */
 MUST_USE status json_parse(str text, struct arena *arena, const struct json **out,
                            struct error *err);
 
