@@ -1,0 +1,550 @@
+/* jobs/jobs.c -- the queue, the threads, the records, and the scheduler.
+ * A record is written (and durable) when a job is queued, when it begins and when it ends; what is
+ * in memory is never ahead of the store by more than one move. */
+#include "jobs/jobs.h"
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "jobs/work.h"
+#include "model/key.h"
+#include "store/compact.h"
+#include "store/registry.h"
+
+struct job_thread {
+    struct jobs *jobs;
+    struct thread thread;
+    unsigned number;
+};
+
+struct jobs {
+    struct jobs_options options;
+    struct lock lock; /* guards all below */
+    struct cond wake;
+    struct job **all; /* by age, oldest first */
+    size_t count;
+    size_t capacity;
+    struct job *queue; /* oldest first; retries stay in it until their time */
+    bool is_stopping;
+    bool is_ticking; /* a thread runs the scheduler */
+    uint64_t next_tick_us;
+    uint64_t next_stream_tick_us;
+    unsigned thread_count;
+    struct job_thread threads[];
+};
+
+/* -- records ------------------------------------------------------------------------------------
+ */
+
+static void record_prefix(struct buf *out)
+{
+    partition_encode(out, PARTITION_SYSTEM, 0, (str){NULL, 0});
+    buf_append_byte(out, 'J');
+}
+
+struct record_change {
+    struct commit_request request; /* first */
+    str key;
+    str value; /* empty: remove */
+    size_t partition_bytes;
+};
+
+static status apply_record(struct commit_txn *txn, struct commit_request *request)
+{
+    struct record_change *change = (struct record_change *)request;
+    if (change->value.n > 0) {
+        commit_put(txn, KV_SYSTEM, change->partition_bytes, change->key, change->value);
+    } else {
+        commit_delete(txn, KV_SYSTEM, change->partition_bytes, change->key);
+    }
+    return STATUS_IS_OK;
+}
+
+/* Writes or removes the record of a job and waits. */
+static status write_record(struct jobs *jobs, const char *id, str value, struct error *err)
+{
+    struct buf key;
+    buf_init(&key);
+    record_prefix(&key);
+    size_t partition_bytes = key.n - 1;
+    buf_append_c(&key, id);
+    struct record_change change = {
+        .request = {.apply = apply_record, .durability = COMMIT_SYNC, .bytes = 256 + value.n},
+        .key = buf_str(&key),
+        .value = value,
+        .partition_bytes = partition_bytes};
+    status result = commit_submit_wait(jobs->options.committer, &change.request);
+    if (!status_ok(result) && err != NULL) {
+        *err = change.request.error;
+    }
+    buf_release(&key);
+    return result;
+}
+
+static status save(struct jobs *jobs, const struct job *job, struct error *err)
+{
+    struct buf text;
+    buf_init(&text);
+    job_encode(&text, job);
+    status result = write_record(jobs, job->id, buf_str(&text), err);
+    buf_release(&text);
+    return result;
+}
+
+/* Saves a state that was reached anyway; a failure is the committer's, which stops the process. */
+static void save_or_log(struct jobs *jobs, const struct job *job)
+{
+    struct error err;
+    error_clear(&err);
+    if (!status_ok(save(jobs, job, &err))) {
+        log_error("jobs", "record_not_saved", "job=%s error=\"%s\"", job->id, err.text);
+    }
+}
+
+static void add(struct jobs *jobs, struct job *job)
+{
+    jobs->all = mem_grow(jobs->all, &jobs->capacity, jobs->count + 1, sizeof(struct job *));
+    jobs->all[jobs->count++] = job;
+}
+
+static int compare_age(const void *a, const void *b)
+{
+    const struct job *x = *(struct job *const *)a;
+    const struct job *y = *(struct job *const *)b;
+    return x->created_us < y->created_us ? -1 : x->created_us > y->created_us ? 1 : 0;
+}
+
+static status load(struct jobs *jobs, struct error *err)
+{
+    struct buf lo;
+    struct buf hi;
+    buf_init(&lo);
+    buf_init(&hi);
+    record_prefix(&lo);
+    record_prefix(&hi);
+    hi.p[hi.n - 1]++;
+    struct kv_view *view = kv_view_open(jobs->options.kv);
+    struct kv_cursor *cursor =
+        kv_cursor_open(view, KV_SYSTEM, buf_str(&lo), buf_str(&hi), KV_FORWARD);
+    str key;
+    str value;
+    status result = STATUS_IS_OK;
+    while (kv_cursor_next(cursor, &key, &value, &result, err)) {
+        struct job *job = mem_alloc_zeroed(sizeof *job);
+        add(jobs, job);
+        result = job_decode(value, job, err);
+        if (!status_ok(result)) {
+            break;
+        }
+    }
+    kv_cursor_close(cursor);
+    kv_view_close(view);
+    buf_release(&lo);
+    buf_release(&hi);
+    qsort(jobs->all, jobs->count, sizeof(struct job *), compare_age);
+    return result;
+}
+
+/* What a crash interrupted has failed; its work is found again by the scheduler or by recovery. */
+static status fail_interrupted(struct jobs *jobs, struct error *err)
+{
+    for (size_t i = 0; i < jobs->count; i++) {
+        struct job *job = jobs->all[i];
+        if (!job_state_is_final(job->state)) {
+            job->state = JOB_FAILED;
+            job->finished_us = clock_wall_us(jobs->options.clock);
+            job->updated_us = job->finished_us;
+            (void)snprintf(job->message, sizeof job->message, "Server restarted");
+            TRY(save(jobs, job, err));
+        }
+    }
+    return STATUS_IS_OK;
+}
+
+status jobs_open(const struct jobs_options *options, struct jobs **out, struct error *err)
+{
+    struct jobs *jobs =
+        mem_alloc_zeroed(sizeof *jobs + options->thread_count * sizeof jobs->threads[0]);
+    jobs->options = *options;
+    jobs->thread_count = options->thread_count;
+    lock_init(&jobs->lock, LOCK_JOBS);
+    cond_init(&jobs->wake);
+    status result = load(jobs, err);
+    if (status_ok(result)) {
+        result = fail_interrupted(jobs, err);
+    }
+    if (!status_ok(result)) {
+        jobs_close(jobs);
+        return result;
+    }
+    *out = jobs;
+    return STATUS_IS_OK;
+}
+
+void jobs_close(struct jobs *jobs)
+{
+    if (jobs == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < jobs->count; i++) {
+        mem_free(jobs->all[i]);
+    }
+    mem_free(jobs->all);
+    cond_release(&jobs->wake);
+    lock_release(&jobs->lock);
+    mem_free(jobs);
+}
+
+/* -- moves --------------------------------------------------------------------------------------
+ */
+
+/* The one way to change a job's state. Under the lock. */
+static void move(struct jobs *jobs, struct job *job, enum job_state to)
+{
+    CHECK(job_state_may_move(job->state, to));
+    log_info("jobs", "moved", "job=%s from=%s to=%s table=%s.%s", job->id,
+             job_state_name(job->state), job_state_name(to), job->namespace_name, job->table_name);
+    job->state = to;
+    job->updated_us = clock_wall_us(jobs->options.clock);
+    if (to == JOB_RUNNING && job->started_us == 0) {
+        job->started_us = job->updated_us;
+    }
+    if (job_state_is_final(to)) {
+        job->finished_us = job->updated_us;
+    }
+}
+
+static void enqueue(struct jobs *jobs, struct job *job)
+{
+    struct job **end = &jobs->queue;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    job->next = NULL;
+    *end = job;
+    cond_signal(&jobs->wake);
+}
+
+/* Takes the first job whose time has come; NULL: none. *wait_us: until the next one's. */
+static struct job *dequeue(struct jobs *jobs, uint64_t now_us, uint64_t *until_us)
+{
+    for (struct job **at = &jobs->queue; *at != NULL; at = &(*at)->next) {
+        struct job *job = *at;
+        if (job->not_before_us <= now_us) {
+            *at = job->next;
+            job->next = NULL;
+            return job;
+        }
+        *until_us = job->not_before_us < *until_us ? job->not_before_us : *until_us;
+    }
+    return NULL;
+}
+
+/* Drops the oldest finished job above the limit; its record is removed by the caller. */
+static bool drop_oldest(struct jobs *jobs, char id[JOB_ID_BYTES])
+{
+    if (jobs->count <= JOBS_KEPT_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < jobs->count; i++) {
+        struct job *job = jobs->all[i];
+        if (job_state_is_final(job->state)) {
+            memcpy(id, job->id, JOB_ID_BYTES);
+            memmove(&jobs->all[i], &jobs->all[i + 1], (jobs->count - i - 1) * sizeof(struct job *));
+            jobs->count--;
+            mem_free(job);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* -- queueing -----------------------------------------------------------------------------------
+ */
+
+static struct job *find_open(struct jobs *jobs, enum job_kind kind, table_id table)
+{
+    for (size_t i = jobs->count; i > 0; i--) {
+        struct job *job = jobs->all[i - 1];
+        if (job->kind == kind && job->table.v == table.v && !job_state_is_final(job->state)) {
+            return job;
+        }
+    }
+    return NULL;
+}
+
+status jobs_queue(struct jobs *jobs, enum job_kind kind, table_id table, str ns, str name,
+                  bool is_forced, char id[JOB_ID_BYTES], struct error *err)
+{
+    struct job *job = mem_alloc_zeroed(sizeof *job);
+    (void)snprintf(job->id, sizeof job->id, "%s-%012llx", job_kind_prefix(kind),
+                   (unsigned long long)(random_u64() & 0xFFFFFFFFFFFFULL));
+    job->kind = kind;
+    job->state = JOB_QUEUED;
+    job->table = table;
+    job->is_forced = is_forced;
+    job->created_us = clock_wall_us(jobs->options.clock);
+    job->updated_us = job->created_us;
+    (void)snprintf(job->namespace_name, sizeof job->namespace_name, STR_FMT, STR(ns));
+    (void)snprintf(job->table_name, sizeof job->table_name, STR_FMT, STR(name));
+
+    lock_take(&jobs->lock);
+    struct job *open = find_open(jobs, kind, table);
+    if (open != NULL) {
+        memcpy(id, open->id, JOB_ID_BYTES);
+        /* Work asked for by a statement must reach every partition, also when a scheduled job of
+         * the table waits: that one then does all. */
+        if (is_forced && open->state == JOB_QUEUED) {
+            open->is_forced = true;
+        }
+        lock_give(&jobs->lock);
+        mem_free(job);
+        return error_set(err, ERROR_EXISTS, "job %s is queued or running", id);
+    }
+    add(jobs, job); /* seen by find_open from here on, run only once its record is durable */
+    lock_give(&jobs->lock);
+
+    memcpy(id, job->id, JOB_ID_BYTES);
+    status result = save(jobs, job, err);
+    char dropped[JOB_ID_BYTES];
+    lock_take(&jobs->lock);
+    if (status_ok(result)) {
+        enqueue(jobs, job);
+    } else {
+        move(jobs, job, JOB_FAILED);
+    }
+    bool has_dropped = drop_oldest(jobs, dropped);
+    lock_give(&jobs->lock);
+    if (has_dropped && status_ok(result)) {
+        result = write_record(jobs, dropped, (str){NULL, 0}, err);
+    }
+    return result;
+}
+
+status jobs_kill(struct jobs *jobs, str id, struct error *err)
+{
+    lock_take(&jobs->lock);
+    struct job *job = NULL;
+    for (size_t i = 0; i < jobs->count && job == NULL; i++) {
+        job = str_eq_c(id, jobs->all[i]->id) ? jobs->all[i] : NULL;
+    }
+    status result = STATUS_IS_OK;
+    bool must_save = false;
+    if (job == NULL) {
+        result = error_set(err, ERROR_NOT_FOUND, "Job " STR_FMT " not found", STR(id));
+    } else if (job_state_is_final(job->state)) {
+        result = error_set(err, ERROR_INVALID_OPERATION, "Cannot cancel job in status %s",
+                           job_state_name(job->state));
+    } else if (job->state == JOB_RUNNING) {
+        atomic_count_set(&job->cancel, 1); /* it ends at its next safe point */
+    } else {
+        for (struct job **at = &jobs->queue; *at != NULL; at = &(*at)->next) {
+            if (*at == job) {
+                *at = job->next;
+                break;
+            }
+        }
+        (void)snprintf(job->message, sizeof job->message, "Cancelled before it began");
+        move(jobs, job, JOB_CANCELLED);
+        must_save = true;
+    }
+    struct job copy = {0};
+    if (must_save) {
+        memcpy(&copy, job, sizeof copy);
+    }
+    lock_give(&jobs->lock);
+    return must_save ? save(jobs, &copy, err) : result;
+}
+
+/* -- running ------------------------------------------------------------------------------------
+ */
+
+static enum job_state state_after(struct jobs *jobs, const struct job *job, status result,
+                                  bool is_skipped)
+{
+    if (status_ok(result)) {
+        return is_skipped ? JOB_SKIPPED : JOB_COMPLETED;
+    }
+    if (result.code == STATUS_CANCELLED) {
+        return JOB_CANCELLED;
+    }
+    bool may_retry = result.code == STATUS_UNAVAILABLE || result.code == STATUS_CONFLICT;
+    return may_retry && job->retries < jobs->options.retries_max && !jobs->is_stopping
+               ? JOB_RETRYING
+               : JOB_FAILED;
+}
+
+static void run_job(struct jobs *jobs, struct job *job, unsigned thread)
+{
+    save_or_log(jobs, job);
+    unsigned slot = jobs->options.first_slot + 2 * thread;
+    struct work work = {.options = &jobs->options, .job = job, .slot = {slot, slot + 1}};
+    struct error err;
+    error_clear(&err);
+    bool is_skipped = false;
+    status result = work_run(&work, &is_skipped, &err);
+
+    lock_take(&jobs->lock);
+    enum job_state state = state_after(jobs, job, result, is_skipped);
+    (void)snprintf(job->message, sizeof job->message, "%.500s",
+                   status_ok(result) ? work.message : err.text);
+    move(jobs, job, state);
+    if (state == JOB_RETRYING) {
+        job->not_before_us = clock_mono_us(jobs->options.clock) +
+                             ((uint64_t)jobs->options.retry_backoff_ms << job->retries) * 1000;
+        job->retries++;
+        enqueue(jobs, job);
+    }
+    struct job copy;
+    memcpy(&copy, job, sizeof copy);
+    lock_give(&jobs->lock);
+    save_or_log(jobs, &copy);
+}
+
+/* -- scheduling ---------------------------------------------------------------------------------
+ */
+
+static void queue_for(struct jobs *jobs, enum job_kind kind, const struct catalog_snapshot *s,
+                      table_id id)
+{
+    const struct table *table = snapshot_find_table_id(s, id);
+    char job[JOB_ID_BYTES];
+    struct error ignored; /* EXISTS: it is under way already */
+    if (table != NULL) {
+        status result =
+            jobs_queue(jobs, kind, id, table->namespace_name, table->name, false, job, &ignored);
+        (void)result.code;
+    }
+}
+
+static void schedule(struct jobs *jobs, bool with_streams)
+{
+    struct arena arena;
+    arena_init(&arena);
+    const struct catalog_snapshot *s = catalog_take(jobs->options.catalog);
+    struct flush_candidate *due = NULL;
+    size_t count = 0;
+    int64_t next_us = 0;
+    store_flush_candidates(jobs->options.store, s, clock_wall_us(jobs->options.clock), 10000,
+                           &arena, &due, &count, &next_us);
+    for (size_t i = 0; i < count; i++) {
+        queue_for(jobs, JOB_FLUSH, s, due[i].table);
+    }
+    struct compact_candidate *worth = NULL;
+    store_compact_candidates(jobs->options.store, &arena, &worth, &count);
+    for (size_t i = 0; i < count; i++) {
+        queue_for(jobs, JOB_COMPACT, s, worth[i].table);
+    }
+    for (unsigned i = 0; with_streams && i < s->table_count; i++) {
+        struct table_totals totals;
+        store_totals(jobs->options.store, s->tables[i]->id, &totals);
+        if (s->tables[i]->kind == TABLE_STREAM && totals.hot_rows > 0) {
+            queue_for(jobs, JOB_STREAM_EVICTION, s, s->tables[i]->id);
+        }
+    }
+    catalog_give(s);
+    arena_release(&arena);
+}
+
+/* Under the lock, which it gives while it looks. */
+static void tick(struct jobs *jobs, uint64_t now_us)
+{
+    bool with_streams = now_us >= jobs->next_stream_tick_us;
+    if (with_streams) {
+        jobs->next_stream_tick_us = now_us + jobs->options.stream_tick_s * 1000000ULL;
+    }
+    jobs->is_ticking = true;
+    lock_give(&jobs->lock);
+    schedule(jobs, with_streams);
+    lock_take(&jobs->lock);
+    jobs->is_ticking = false;
+    jobs->next_tick_us = clock_mono_us(jobs->options.clock) + jobs->options.tick_ms * 1000ULL;
+}
+
+static void *run_thread(void *argument)
+{
+    struct job_thread *self = argument;
+    struct jobs *jobs = self->jobs;
+    lock_take(&jobs->lock);
+    while (!jobs->is_stopping) {
+        uint64_t now_us = clock_mono_us(jobs->options.clock);
+        uint64_t until_us = jobs->next_tick_us;
+        struct job *job = dequeue(jobs, now_us, &until_us);
+        if (job != NULL) {
+            move(jobs, job, JOB_RUNNING);
+            lock_give(&jobs->lock);
+            run_job(jobs, job, self->number);
+            lock_take(&jobs->lock);
+        } else if (!jobs->is_ticking && now_us >= jobs->next_tick_us) {
+            tick(jobs, now_us);
+        } else {
+            uint64_t wait_ms = until_us > now_us ? (until_us - now_us) / 1000 + 1 : 1;
+            (void)cond_wait_ms(&jobs->wake, &jobs->lock,
+                               wait_ms < jobs->options.tick_ms ? wait_ms : jobs->options.tick_ms);
+        }
+    }
+    lock_give(&jobs->lock);
+    return NULL;
+}
+
+void jobs_start(struct jobs *jobs)
+{
+    uint64_t now_us = clock_mono_us(jobs->options.clock);
+    jobs->next_tick_us = now_us + jobs->options.tick_ms * 1000ULL;
+    jobs->next_stream_tick_us = now_us + jobs->options.stream_tick_s * 1000000ULL;
+    for (unsigned i = 0; i < jobs->thread_count; i++) {
+        jobs->threads[i].jobs = jobs;
+        jobs->threads[i].number = i;
+        thread_start(&jobs->threads[i].thread, "job", 8 << 20, run_thread, &jobs->threads[i]);
+    }
+}
+
+void jobs_stop(struct jobs *jobs)
+{
+    if (jobs == NULL) {
+        return;
+    }
+    lock_take(&jobs->lock);
+    jobs->is_stopping = true;
+    for (size_t i = 0; i < jobs->count; i++) {
+        if (jobs->all[i]->state == JOB_RUNNING) {
+            atomic_count_set(&jobs->all[i]->cancel, 1);
+        }
+    }
+    cond_broadcast(&jobs->wake);
+    lock_give(&jobs->lock);
+    for (unsigned i = 0; i < jobs->thread_count; i++) {
+        thread_join(&jobs->threads[i].thread);
+    }
+}
+
+/* -- reading ------------------------------------------------------------------------------------
+ */
+
+status jobs_each(struct jobs *jobs, jobs_visit_fn *visit, void *context, struct error *err)
+{
+    lock_take(&jobs->lock);
+    size_t count = jobs->count;
+    struct job *copies = mem_alloc((count + 1) * sizeof *copies);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(&copies[i], jobs->all[count - 1 - i], sizeof copies[i]);
+    }
+    lock_give(&jobs->lock);
+    status result = STATUS_IS_OK;
+    for (size_t i = 0; i < count && status_ok(result); i++) {
+        result = visit(context, &copies[i], err);
+    }
+    mem_free(copies);
+    return result;
+}
+
+unsigned jobs_count(struct jobs *jobs, enum job_state state)
+{
+    lock_take(&jobs->lock);
+    unsigned n = 0;
+    for (size_t i = 0; i < jobs->count; i++) {
+        n += jobs->all[i]->state == state ? 1 : 0;
+    }
+    lock_give(&jobs->lock);
+    return n;
+}

@@ -1,0 +1,54 @@
+/* jobs/jobs.h -- background work: flush, compaction, clean-up of dropped tables, stream eviction.
+ * For:      statements that ask for work (STORAGE FLUSH, DROP TABLE ...), and the scheduler that
+ * finds it: flush policies by rows and by time, segments worth merging, expired stream rows.
+ * Touches:  store (the doing), the committer (every job has a durable record), the catalog.
+ * Owns:     its threads and all jobs, finished ones too (the newest JOBS_KEPT_MAX).
+ * Threads:  any. A job runs on a job thread with 8 MiB of stack. */
+#ifndef JOBS_JOBS_H
+#define JOBS_JOBS_H
+
+#include "catalog/catalog.h"
+#include "jobs/job.h"
+#include "store/store.h"
+
+enum { JOBS_KEPT_MAX = 1000 };
+
+struct jobs;
+
+struct jobs_options {
+    struct kv_store *kv;
+    struct committer *committer;
+    struct catalog *catalog;
+    struct store *store;
+    const struct clock *clock;
+    unsigned thread_count;     /* 2 */
+    unsigned first_slot;       /* engine slots: two per thread from here on */
+    uint32_t tick_ms;          /* how often the scheduler looks; <= flush.check_interval_seconds */
+    uint32_t stream_tick_s;    /* stream.eviction_interval_seconds */
+    uint32_t retries_max;      /* jobs.max_retries */
+    uint32_t retry_backoff_ms; /* first delay, doubled each time */
+};
+
+/* Loads the records; jobs that a crash interrupted become failed ("Server restarted"). Nothing runs
+ * before jobs_start. */
+MUST_USE status jobs_open(const struct jobs_options *options, struct jobs **out, struct error *err);
+void jobs_start(struct jobs *jobs);
+/* Asks running jobs to stop at a safe point, and waits for them. */
+void jobs_stop(struct jobs *jobs);
+void jobs_close(struct jobs *jobs); /* NULL allowed; after jobs_stop */
+
+/* Queues work for a table and waits until its record is durable. EXISTS: a job of that kind for the
+ * table is queued or running; `id` is then that job's. `id` has JOB_ID_BYTES places. */
+MUST_USE status jobs_queue(struct jobs *jobs, enum job_kind kind, table_id table, str ns, str name,
+                           bool is_forced, char id[JOB_ID_BYTES], struct error *err);
+/* KILL JOB. NOT_FOUND; INVALID_OPERATION: it is over. */
+MUST_USE status jobs_kill(struct jobs *jobs, str id, struct error *err);
+
+/* Calls `visit` for a copy of every job, newest first. */
+typedef status jobs_visit_fn(void *context, const struct job *job, struct error *err);
+MUST_USE status jobs_each(struct jobs *jobs, jobs_visit_fn *visit, void *context,
+                          struct error *err);
+/* Jobs in a state, for metrics. */
+unsigned jobs_count(struct jobs *jobs, enum job_state state);
+
+#endif
