@@ -515,6 +515,12 @@ static void set_tables(rocksdb_options_t *o, int handle, rocksdb_cache_t *cache)
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
     rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(t, 1);
     rocksdb_block_based_options_set_format_version(t, 5);
+    /* Indexes and filters in blocks of 4 KiB: a whole filter of a large file would not fit a shard
+     * of a small cache, and every get would read it anew. */
+    rocksdb_block_based_options_set_index_type(
+        t, rocksdb_block_based_table_index_type_two_level_index_search);
+    rocksdb_block_based_options_set_partition_filters(t, 1);
+    rocksdb_block_based_options_set_pin_top_level_index_and_filter(t, 1);
     /* The index of keys is the largest family of point reads: a ribbon is a third smaller, and
      * slower to build, so level 0 keeps bloom filters. */
     rocksdb_block_based_options_set_filter_policy(
