@@ -1,0 +1,213 @@
+/* query/select.c -- SELECT: by key from the store, anything else through the gate and the SQL
+ * engine; EXPLAIN says which. */
+#include "query/run.h"
+
+#include "query/engine_plan.h"
+#include "query/expression.h"
+#include "query/find_rows.h"
+#include "query/point.h"
+
+/* -- rows of the engine to results --------------------------------------------------------------
+ */
+
+struct to_results {
+    struct run *run;
+    uint64_t row_max; /* 0: all */
+};
+
+static struct result_column column_of(const struct run *run, const struct gate_plan *gate,
+                                      const struct duck_result *result, unsigned index)
+{
+    const struct duck_result_column *from = duck_result_column(result, index);
+    struct result_column column = {
+        .name = from->name, .type = from->type, .is_raw_json = from->is_raw_json};
+    if (gate->outputs != NULL && index < gate->output_count) {
+        const struct gate_output *out = &gate->outputs[index];
+        column.name = out->name;
+        if (out->column != NULL) { /* says DateTime, Json ... where the engine has only texts */
+            column.type = out->column->type;
+            column.is_primary_key = out->column->is_primary_key;
+            column.is_not_null = !out->column->is_nullable;
+        } else if (out->table != NULL && out->system_column >= 0) {
+            column.is_not_null = true;
+        }
+    }
+    column.is_masked = !session_is_admin(&run->session) && (str_eq_c(column.name, "credentials") ||
+                                                            str_eq_c(column.name, "password_hash"));
+    return column;
+}
+
+static status begin_results(void *context, const struct engine_plan *plan,
+                            const struct duck_result *result, struct error *err)
+{
+    (void)err;
+    struct to_results *to = context;
+    unsigned count = duck_result_column_count(result);
+    struct result_column *columns = ARENA_ARRAY(to->run->arena, struct result_column, count + 1);
+    for (unsigned i = 0; i < count; i++) {
+        columns[i] = column_of(to->run, &plan->gate, result, i);
+        columns[i].name = arena_copy(to->run->arena, columns[i].name);
+    }
+    to->row_max = plan->gate.row_max;
+    result_begin_rows(to->run->results, columns, count);
+    return STATUS_IS_OK;
+}
+
+/* The engine was asked for one row more than the cap: when it comes, the result was cut. */
+static status rows_to_results(void *context, const struct batch *batch, struct error *err)
+{
+    struct to_results *to = context;
+    struct results *results = to->run->results;
+    if (to->row_max == 0 || results->row_count + batch->row_count <= to->row_max) {
+        return result_batch(results, batch, err);
+    }
+    struct batch cut = *batch;
+    cut.row_count = (unsigned)(to->row_max - results->row_count);
+    TRY(result_batch(results, &cut, err));
+    results->was_truncated = true;
+    return status_from(STATUS_FULL);
+}
+
+status run_select(struct run *run, struct error *err)
+{
+    bool done = false;
+    TRY(point_select(run, &done, err));
+    if (done) {
+        return STATUS_IS_OK;
+    }
+    if (!run->may_block) {
+        return run_block(run);
+    }
+    struct to_results to = {.run = run};
+    struct engine_rows rows = {&to, begin_results, rows_to_results};
+    TRY(engine_run(run, run->statement->as.select.query, ENGINE_LIMITED, &rows, err));
+    result_end_rows(run->results, run->session.user_id);
+    return STATUS_IS_OK;
+}
+
+/* -- EXPLAIN ------------------------------------------------------------------------------------
+ */
+
+static status explain_line(struct run *run, const char *type, str line, struct error *err)
+{
+    struct value row[] = {value_text(str_from(type)), value_text(line)};
+    return result_row(run->results, row, err);
+}
+
+static status explain_tables(struct run *run, struct engine_plan *plan, struct error *err)
+{
+    struct read_context rc;
+    read_context_init(&rc, run->engine, &run->session, run->snapshot, run->slot, run->arena);
+    enum duck_catalog catalog = DUCK_HOT;
+    status result = engine_plan_catalog(plan, &rc, &catalog, err);
+    for (unsigned i = 0; i < plan->gate.table_count && status_ok(result); i++) {
+        const struct gate_table *t = &plan->gate.tables[i];
+        str line = arena_format(run->arena, "TableScan: " STR_FMT "." STR_FMT,
+                                STR(t->namespace_name), STR(t->name));
+        if (t->decision.kind == GATE_TABLE) {
+            const struct table *table =
+                snapshot_find_table_id(rc.snapshot, t->decision.schema->table);
+            struct table_read *read = NULL;
+            result = read_context_table(&rc, table, KV_MAY_BLOCK, &read, err);
+            if (!status_ok(result)) {
+                break;
+            }
+            line = arena_format(run->arena, STR_FMT " tiers=%s hot_rows=%llu segments=%llu",
+                                STR(line), read->state.segments > 0 ? "hot+cold" : "hot",
+                                (unsigned long long)table_hot_rows(read),
+                                (unsigned long long)read->state.segments);
+        }
+        result = explain_line(run, "logical_plan", line, err);
+    }
+    read_context_release(&rc);
+    return result;
+}
+
+/* Is it answered without the engine? Binds as the statement itself would. */
+static bool is_point(struct run *run, const struct statement *inner)
+{
+    struct buf out;
+    buf_init(&out);
+    struct results scratch = {.out = &out};
+    struct run copy = *run;
+    copy.statement = inner;
+    copy.results = &scratch;
+    struct error ignored;
+    bool done = false;
+    bool is = status_ok(point_select(&copy, &done, &ignored)) && done;
+    buf_release(&out);
+    return is;
+}
+
+status run_explain(struct run *run, struct error *err)
+{
+    static const struct result_column columns[] = {
+        {.name = {"plan_type", 9}, .type = {.id = TYPE_TEXT}},
+        {.name = {"plan", 4}, .type = {.id = TYPE_TEXT}}};
+    if (!run->may_block) {
+        return run_block(run);
+    }
+    const struct statement *inner = NULL;
+    TRY(sql_parse(run->statement->as.explain.inner, run->arena, &inner, err));
+    if (inner->kind != STATEMENT_SELECT || run->statement->as.explain.is_analyze) {
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "EXPLAIN of anything but SELECT");
+    }
+    if (is_point(run, inner)) {
+        result_begin_rows(run->results, columns, 2);
+        str line = arena_format(run->arena, "PointRead: " STR_FMT "." STR_FMT " by primary key",
+                                STR(run_namespace(run, inner->as.select.simple.table.ns)),
+                                STR(inner->as.select.simple.table.name));
+        TRY(explain_line(run, "logical_plan", line, err));
+        result_end_rows(run->results, run->session.user_id);
+        return STATUS_IS_OK;
+    }
+    struct duck *duck = NULL;
+    TRY(query_engine_duck(run->engine, &duck, err));
+    struct engine_plan *plan = NULL;
+    TRY(engine_plan_get(run, duck, inner->as.select.query, ENGINE_LIMITED, &plan, err));
+    result_begin_rows(run->results, columns, 2);
+    status result = explain_tables(run, plan, err);
+    if (status_ok(result)) {
+        str line = arena_format(run->arena, "Engine: row_max=%llu",
+                                (unsigned long long)plan->gate.row_max);
+        result = explain_line(run, "physical_plan", line, err);
+    }
+    result_end_rows(run->results, run->session.user_id);
+    plan_give(&plan->base);
+    return result;
+}
+
+/* -- views --------------------------------------------------------------------------------------
+ */
+
+str run_view_text(struct run *run, const struct create_view_part *part)
+{
+    if (part->columns.count == 0) {
+        return part->query;
+    }
+    struct buf text;
+    buf_init(&text);
+    buf_append_format(&text, "SELECT * FROM (" STR_FMT ") AS v(", STR(part->query));
+    for (unsigned i = 0; i < part->columns.count; i++) {
+        buf_append_format(&text, "%s\"" STR_FMT "\"", i > 0 ? ", " : "",
+                          STR(part->columns.items[i]));
+    }
+    buf_append_byte(&text, ')');
+    str copy = arena_copy(run->arena, buf_str(&text));
+    buf_release(&text);
+    return copy;
+}
+
+/* A view is stored only when its query passes the gate for its creator, in the view's namespace. */
+status run_check_view(struct run *run, str ns, const struct create_view_part *part,
+                      struct error *err)
+{
+    struct duck *duck = NULL;
+    TRY(query_engine_duck(run->engine, &duck, err));
+    struct run inner = *run;
+    inner.session.namespace_name = ns;
+    struct engine_plan *plan = NULL;
+    TRY(engine_plan_get(&inner, duck, run_view_text(run, part), ENGINE_UNLIMITED, &plan, err));
+    plan_give(&plan->base);
+    return STATUS_IS_OK;
+}
