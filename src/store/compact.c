@@ -522,6 +522,7 @@ static void step_clean(struct compact *compact)
     if (compact->write.store != NULL) {
         segment_write_discard(&compact->write);
     }
+    (void)store_drain_files(compact->store);
     leave_folder(compact);
     move(compact, status_ok(compact->failure) ? COMPACT_EMPTY : COMPACT_FAILED);
 }

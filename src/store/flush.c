@@ -461,6 +461,7 @@ static void step_clean(struct flush *flush)
     if (flush->write.store != NULL) {
         segment_write_discard(&flush->write);
     }
+    (void)store_drain_files(flush->store);
     leave_folder(flush);
     move(flush, status_ok(flush->failure) ? FLUSH_EMPTY : FLUSH_FAILED);
 }
