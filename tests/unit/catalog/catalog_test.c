@@ -1,0 +1,352 @@
+/* tests/unit/catalog/catalog_test.c -- Goal: what was committed is published, survives a restart,
+ * and nothing half-made is ever seen. Method: the real catalog and committer on the mem store. */
+#include "catalog/catalog.h"
+#include "catalog/name.h"
+#include "model/key.h"
+#include "tests/test.h"
+
+struct rig {
+    struct kv_store *store;
+    struct snowflake seq;
+    struct committer *committer;
+    struct catalog *catalog;
+    struct error err;
+};
+
+static void open_catalog(struct rig *rig)
+{
+    snowflake_init(&rig->seq, clock_system(), 1, 0);
+    struct committer_options options = {
+        .store = rig->store, .clock = clock_system(), .seq = &rig->seq};
+    rig->committer = committer_create(&options);
+    struct catalog_options catalog = {.store = rig->store,
+                                      .committer = rig->committer,
+                                      .clock = clock_system(),
+                                      .cold_directory = STR_LIT("/nowhere")};
+    EXPECT_OK(catalog_open(&catalog, &rig->catalog, &rig->err), &rig->err);
+}
+
+static void close_catalog(struct rig *rig)
+{
+    catalog_close(rig->catalog);
+    committer_destroy(rig->committer);
+}
+
+static void restart(struct rig *rig)
+{
+    close_catalog(rig);
+    open_catalog(rig);
+}
+
+static void begin(struct rig *rig)
+{
+    *rig = (struct rig){.store = kv_mem_open()};
+    error_clear(&rig->err);
+    open_catalog(rig);
+}
+
+static void end(struct rig *rig)
+{
+    close_catalog(rig);
+    kv_close(rig->store);
+}
+
+static table_id create_table(struct rig *rig, const char *ns, const char *name)
+{
+    struct column columns[] = {
+        {.name = STR_LIT("id"), .type = {.id = TYPE_BIGINT}, .is_primary_key = true},
+        {.name = STR_LIT("body"), .type = {.id = TYPE_TEXT}, .is_nullable = true}};
+    struct table_spec spec = {.namespace_name = str_from(ns),
+                              .name = str_from(name),
+                              .kind = TABLE_USER,
+                              .flush = {.rows = 100},
+                              .columns = columns,
+                              .column_count = 2};
+    table_id id = {0};
+    EXPECT_OK(catalog_create_table(rig->catalog, &spec, &id, &rig->err), &rig->err);
+    return id;
+}
+
+static bool has_table(struct rig *rig, const char *ns, const char *name)
+{
+    const struct catalog_snapshot *s = catalog_take(rig->catalog);
+    bool has = snapshot_find_table(s, str_from(ns), str_from(name)) != NULL;
+    catalog_give(s);
+    return has;
+}
+
+TEST(catalog_open_on_empty_store_makes_what_every_server_has)
+{
+    struct rig rig;
+    begin(&rig);
+    EXPECT(has_table(&rig, "dba", "stats"));
+    EXPECT(has_table(&rig, "dba", "notifications"));
+    struct user *root = catalog_find_user(rig.catalog, STR_LIT("root"));
+    EXPECT(root != NULL && root->role == ROLE_SYSTEM && root->password_hash.n == 0);
+    user_give(root);
+    const struct catalog_snapshot *s = catalog_take(rig.catalog);
+    EXPECT(snapshot_find_namespace(s, STR_LIT("default")) != NULL);
+    EXPECT(snapshot_find_storage(s, STR_LIT("local")) != NULL);
+    EXPECT_UINT(snapshot_find_namespace(s, STR_LIT("dba"))->table_count, 2);
+    catalog_give(s);
+    end(&rig);
+}
+
+TEST(catalog_create_table_survives_restart_with_schema_and_ids_grow)
+{
+    struct rig rig;
+    begin(&rig);
+    bool created = false;
+    EXPECT_OK(catalog_create_namespace(rig.catalog, STR_LIT("app"), false, &created, &rig.err),
+              &rig.err);
+    table_id first = create_table(&rig, "app", "notes");
+    restart(&rig);
+    const struct catalog_snapshot *s = catalog_take(rig.catalog);
+    const struct table *table = snapshot_find_table(s, STR_LIT("app"), STR_LIT("notes"));
+    EXPECT(table != NULL && table->id.v == first.v && table->flush.rows == 100);
+    struct schema *schema = NULL;
+    EXPECT_OK(catalog_table_schema(rig.catalog, table, &schema, &rig.err), &rig.err);
+    EXPECT_UINT(schema->column_count, 2);
+    EXPECT_INT(schema->primary_key, 0);
+    schema_give(schema);
+    catalog_give(s);
+    EXPECT(create_table(&rig, "app", "other").v > first.v);
+    end(&rig);
+}
+
+TEST(catalog_create_table_in_missing_namespace_names_the_remedy)
+{
+    struct rig rig;
+    begin(&rig);
+    struct column column = {
+        .name = STR_LIT("id"), .type = {.id = TYPE_BIGINT}, .is_primary_key = true};
+    struct table_spec spec = {.namespace_name = STR_LIT("nope"),
+                              .name = STR_LIT("t"),
+                              .kind = TABLE_SHARED,
+                              .columns = &column,
+                              .column_count = 1};
+    table_id id;
+    EXPECT_STATUS(catalog_create_table(rig.catalog, &spec, &id, &rig.err), NOT_FOUND);
+    EXPECT(strstr(rig.err.text, "Create it first with CREATE NAMESPACE nope") != NULL);
+    end(&rig);
+}
+
+TEST(catalog_create_table_twice_is_refused_and_leaves_the_first)
+{
+    struct rig rig;
+    begin(&rig);
+    table_id first = create_table(&rig, "default", "t");
+    struct column column = {
+        .name = STR_LIT("id"), .type = {.id = TYPE_TEXT}, .is_primary_key = true};
+    struct table_spec spec = {.namespace_name = STR_LIT("default"),
+                              .name = STR_LIT("t"),
+                              .kind = TABLE_SHARED,
+                              .columns = &column,
+                              .column_count = 1};
+    table_id id;
+    EXPECT_STATUS(catalog_create_table(rig.catalog, &spec, &id, &rig.err), EXISTS);
+    const struct catalog_snapshot *s = catalog_take(rig.catalog);
+    EXPECT_UINT(snapshot_find_table(s, STR_LIT("default"), STR_LIT("t"))->id.v, first.v);
+    catalog_give(s);
+    end(&rig);
+}
+
+TEST(catalog_snapshot_taken_before_drop_still_shows_the_table)
+{
+    struct rig rig;
+    begin(&rig);
+    table_id id = create_table(&rig, "default", "t");
+    const struct catalog_snapshot *before = catalog_take(rig.catalog);
+    EXPECT_OK(catalog_drop_table(rig.catalog, id, &rig.err), &rig.err);
+    EXPECT(snapshot_find_table(before, STR_LIT("default"), STR_LIT("t")) != NULL);
+    EXPECT(!has_table(&rig, "default", "t"));
+    catalog_give(before);
+    end(&rig);
+}
+
+TEST(catalog_dropped_table_waits_for_forget_also_over_restart)
+{
+    struct rig rig;
+    begin(&rig);
+    table_id id = create_table(&rig, "default", "t");
+    EXPECT_OK(catalog_drop_table(rig.catalog, id, &rig.err), &rig.err);
+    restart(&rig);
+    struct arena arena;
+    arena_init(&arena);
+    struct dropped_table *dropped = NULL;
+    unsigned count = 0;
+    EXPECT_OK(catalog_list_dropped(rig.catalog, &arena, &dropped, &count, &rig.err), &rig.err);
+    EXPECT_UINT(count, 1);
+    EXPECT(dropped[0].id.v == id.v && str_eq_c(dropped[0].name, "t"));
+    EXPECT_OK(catalog_forget_table(rig.catalog, id, &rig.err), &rig.err);
+    EXPECT_OK(catalog_list_dropped(rig.catalog, &arena, &dropped, &count, &rig.err), &rig.err);
+    EXPECT_UINT(count, 0);
+    EXPECT(create_table(&rig, "default", "t").v > id.v); /* ids are never used again */
+    arena_release(&arena);
+    end(&rig);
+}
+
+TEST(catalog_alter_table_makes_a_version_and_keeps_the_old_one)
+{
+    struct rig rig;
+    begin(&rig);
+    table_id id = create_table(&rig, "default", "t");
+    struct column columns[] = {
+        {.id = 1, .name = STR_LIT("id"), .type = {.id = TYPE_BIGINT}, .is_primary_key = true},
+        {.name = STR_LIT("added"), .type = {.id = TYPE_INT}, .is_nullable = true}};
+    struct table_change change = {
+        .id = id, .expected_version = 1, .columns = columns, .column_count = 2};
+    uint32_t version = 0;
+    EXPECT_OK(catalog_alter_table(rig.catalog, &change, &version, &rig.err), &rig.err);
+    EXPECT_UINT(version, 2);
+    struct schema *old = NULL;
+    struct schema *new = NULL;
+    EXPECT_OK(catalog_schema(rig.catalog, id, 1, &old, &rig.err), &rig.err);
+    EXPECT_OK(catalog_schema(rig.catalog, id, 2, &new, &rig.err), &rig.err);
+    EXPECT_INT(schema_find_column(old, STR_LIT("body")), 1);
+    EXPECT_INT(schema_find_column(new, STR_LIT("body")), -1);
+    EXPECT_UINT(new->columns[1].id, 3); /* the id of the dropped column is not used again */
+    schema_give(old);
+    schema_give(new);
+    EXPECT_STATUS(catalog_alter_table(rig.catalog, &change, &version, &rig.err), CONFLICT);
+    end(&rig);
+}
+
+TEST(catalog_drop_namespace_with_a_table_is_refused)
+{
+    struct rig rig;
+    begin(&rig);
+    bool created = false;
+    EXPECT_OK(catalog_create_namespace(rig.catalog, STR_LIT("app"), false, &created, &rig.err),
+              &rig.err);
+    table_id id = create_table(&rig, "app", "t");
+    EXPECT_STATUS(catalog_drop_namespace(rig.catalog, STR_LIT("app"), &rig.err), INVALID);
+    EXPECT_OK(catalog_drop_table(rig.catalog, id, &rig.err), &rig.err);
+    EXPECT_OK(catalog_drop_namespace(rig.catalog, STR_LIT("app"), &rig.err), &rig.err);
+    EXPECT_STATUS(catalog_drop_namespace(rig.catalog, STR_LIT("app"), &rig.err), NOT_FOUND);
+    end(&rig);
+}
+
+struct storm {
+    struct rig *rig;
+    unsigned number;
+    unsigned made;
+    unsigned refused;
+};
+
+static void *create_same_tables(void *argument)
+{
+    struct storm *storm = argument;
+    struct column column = {
+        .name = STR_LIT("id"), .type = {.id = TYPE_BIGINT}, .is_primary_key = true};
+    for (unsigned i = 0; i < 20; i++) {
+        char name[32];
+        int n = snprintf(name, sizeof name, "t%u", i);
+        struct table_spec spec = {.namespace_name = STR_LIT("default"),
+                                  .name = str_of(name, (size_t)n),
+                                  .kind = TABLE_SHARED,
+                                  .columns = &column,
+                                  .column_count = 1};
+        table_id id;
+        struct error err;
+        status result = catalog_create_table(storm->rig->catalog, &spec, &id, &err);
+        storm->made += status_ok(result) ? 1 : 0;
+        storm->refused += result.code == STATUS_EXISTS ? 1 : 0;
+    }
+    return NULL;
+}
+
+TEST(catalog_create_table_raced_by_eight_threads_has_one_winner_each)
+{
+    struct rig rig;
+    begin(&rig);
+    struct storm storms[8];
+    struct thread threads[8] = {0};
+    for (unsigned i = 0; i < 8; i++) {
+        storms[i] = (struct storm){&rig, i, 0, 0};
+        thread_start(&threads[i], "storm", 0, create_same_tables, &storms[i]);
+    }
+    unsigned made = 0;
+    unsigned refused = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        thread_join(&threads[i]);
+        made += storms[i].made;
+        refused += storms[i].refused;
+    }
+    EXPECT_UINT(made, 20);
+    EXPECT_UINT(refused, 140);
+    end(&rig);
+}
+
+TEST(catalog_users_change_and_survive_restart_deleted_names_stay_taken)
+{
+    struct rig rig;
+    begin(&rig);
+    struct user alice = {.id = STR_LIT("alice"), .role = ROLE_USER, .email = STR_LIT("a@b")};
+    EXPECT_OK(catalog_create_user(rig.catalog, &alice, &rig.err), &rig.err);
+    EXPECT_STATUS(catalog_create_user(rig.catalog, &alice, &rig.err), EXISTS);
+    enum role role = ROLE_DBA;
+    struct user_change change = {.role = &role};
+    EXPECT_OK(catalog_alter_user(rig.catalog, alice.id, &change, &rig.err), &rig.err);
+    restart(&rig);
+    struct user *user = catalog_find_user(rig.catalog, STR_LIT("alice"));
+    EXPECT(user != NULL && user->role == ROLE_DBA && str_eq_c(user->email, "a@b"));
+    user_give(user);
+    struct user_change gone = {.is_deleted = true};
+    EXPECT_OK(catalog_alter_user(rig.catalog, alice.id, &gone, &rig.err), &rig.err);
+    EXPECT_STATUS(catalog_create_user(rig.catalog, &alice, &rig.err), EXISTS);
+    EXPECT_STATUS(catalog_alter_user(rig.catalog, alice.id, &change, &rig.err), NOT_FOUND);
+    end(&rig);
+}
+
+static void commit_done(void *context, status result, const struct kv_head *heads)
+{
+    (void)context;
+    (void)heads;
+    EXPECT_STATUS(result, OK);
+}
+
+TEST(catalog_open_with_damaged_record_says_corrupt)
+{
+    struct rig rig;
+    begin(&rig);
+    close_catalog(&rig);
+    struct buf key;
+    buf_init(&key);
+    partition_encode(&key, PARTITION_CATALOG, 0, (str){NULL, 0});
+    str prefix = buf_str(&key);
+    struct kv_mutation bad = {KV_PUT, KV_SYSTEM, {NULL, 0}, STR_LIT("{\"name\":7}")};
+    struct buf whole;
+    buf_init(&whole);
+    buf_append_str(&whole, prefix);
+    buf_append_c(&whole, "Nbroken");
+    bad.key = buf_str(&whole);
+    struct kv_txn txn = {.partition = prefix,
+                         .expect_generation = KV_ANY_GENERATION,
+                         .id = {42},
+                         .mutations = &bad,
+                         .mutation_count = 1};
+    kv_commit(rig.store, &txn, 1, true, commit_done, NULL);
+    snowflake_init(&rig.seq, clock_system(), 1, 0);
+    struct committer_options options = {
+        .store = rig.store, .clock = clock_system(), .seq = &rig.seq};
+    rig.committer = committer_create(&options);
+    struct catalog_options catalog = {
+        .store = rig.store, .committer = rig.committer, .clock = clock_system()};
+    EXPECT_STATUS(catalog_open(&catalog, &rig.catalog, &rig.err), CORRUPT);
+    committer_destroy(rig.committer);
+    buf_release(&key);
+    buf_release(&whole);
+    kv_close(rig.store);
+}
+
+TEST(name_check_user_refuses_what_could_leave_its_folder)
+{
+    struct error err;
+    EXPECT_STATUS(name_check_user(STR_LIT("alice@example.org"), &err), OK);
+    EXPECT_STATUS(name_check_user(STR_LIT("a..b"), &err), INVALID);
+    EXPECT_STATUS(name_check_user(STR_LIT("a/b"), &err), INVALID);
+    EXPECT_STATUS(name_check_user(STR_LIT("a\\b"), &err), INVALID);
+    EXPECT_STATUS(name_check_user(STR_LIT("a\0b"), &err), INVALID);
+    EXPECT_STATUS(name_check_user(STR_LIT(""), &err), INVALID);
+}
