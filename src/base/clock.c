@@ -73,13 +73,24 @@ int64_t snowflake_wall_ms(uint64_t id)
     return (int64_t)(id >> TIME_SHIFT) + SNOWFLAKE_EPOCH_MS;
 }
 
+/* The id after `last` of this node: a full counter borrows the next millisecond. */
+static uint64_t after(uint64_t last, uint64_t node)
+{
+    const uint64_t counter_mask = (1ULL << NODE_SHIFT) - 1;
+    const uint64_t node_mask = (uint64_t)NODE_MAX << NODE_SHIFT;
+    if ((last & node_mask) == node && (last & counter_mask) != counter_mask) {
+        return last + 1;
+    }
+    return (((last >> TIME_SHIFT) + 1) << TIME_SHIFT) | node;
+}
+
 uint64_t snowflake_next(struct snowflake *s)
 {
     uint64_t now = snowflake_at(clock_wall_us(s->clock)) | s->node;
     uint64_t last = atomic_load_explicit(&s->last, memory_order_relaxed);
     uint64_t next = 0;
     do {
-        next = now > last ? now : last + 1;
+        next = now > last ? now : after(last, s->node);
     } while (!atomic_compare_exchange_weak_explicit(&s->last, &last, next, memory_order_acq_rel,
                                                     memory_order_relaxed));
     return next;
