@@ -32,9 +32,8 @@ function(kalam_link_foreign target folder)
         target_link_libraries(${target} PUBLIC DuckDB::DuckDB PkgConfig::ROCKSDB PkgConfig::OPENSSL
             PkgConfig::CURL PkgConfig::CJOSE PkgConfig::CRYPT PkgConfig::TOMLPLUSPLUS)
     elseif(folder STREQUAL "cli")
-        pkg_check_modules(READLINE REQUIRED IMPORTED_TARGET readline)
-        # Its pkg-config file defines _XOPEN_SOURCE=600, which would take newer functions away.
-        target_link_libraries(${target} PUBLIC readline)
+        pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit)
+        target_link_libraries(${target} PUBLIC PkgConfig::EDIT)
     endif()
 endfunction()
 

@@ -23,7 +23,7 @@ right_tree() {
     plant net/tls.c '#include <openssl/ssl.h>' '/* #include "server/routes.h" */'
     plant store/scan.c '#include "engine/kv.h"' '  #include "sql/ast.h"'
     plant sql/grammar.y '%include {' '#include "grammar_state.h"' '}'
-    plant cli/main.c '#include "net/loop.h"' '#include <readline/readline.h>'
+    plant cli/main.c '#include "net/loop.h"' '#include <locale.h>'
     plant server/main.c '#include "store/scan.h"'
 }
 
