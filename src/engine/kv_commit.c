@@ -471,6 +471,13 @@ static void *run_syncs(void *argument);
 static void leave_pending(struct committer *c, struct commit_group *group,
                           struct request_list *list)
 {
+    if (!c->sync_thread.started) {
+        thread_start(&c->sync_thread, "commit-sync", 0, run_syncs, c);
+    }
+    lock_take(&c->lock);
+    c->sync_wanted = group->number;
+    cond_signal(&c->sync_work);
+    lock_give(&c->lock);
     for (struct commit_request *r = list_pop(list); r != NULL; r = list_pop(list)) {
         bool is_pending = status_ok(r->outcome);
         if (is_pending) {
@@ -479,13 +486,6 @@ static void leave_pending(struct committer *c, struct commit_group *group,
         }
         finish(c, r, r->outcome, is_pending);
     }
-    if (!c->sync_thread.started) {
-        thread_start(&c->sync_thread, "commit-sync", 0, run_syncs, c);
-    }
-    lock_take(&c->lock);
-    c->sync_wanted = group->number;
-    cond_signal(&c->sync_work);
-    lock_give(&c->lock);
 }
 
 static void run_group(struct committer *c, struct request_list *list)
@@ -781,8 +781,7 @@ status commit_get(struct commit_txn *txn, enum kv_family family, str key, str *v
         return STATUS_IS_OK;
     }
     TRY(kv_get(c->store, NULL, family, key, KV_MAY_BLOCK, &txn->group->arena, value, found, err));
-    overlay_add(&c->overlay, *found ? OVERLAY_READ_VALUE : OVERLAY_READ_ABSENT, family, 0, key,
-                *value);
+    overlay_remember(&c->overlay, family, key, *value, *found);
     return STATUS_IS_OK;
 }
 

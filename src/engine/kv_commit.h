@@ -71,7 +71,9 @@ void commit_submit(struct committer *committer, struct commit_request *request);
  * transactions on workers; never the committer's own. An async request that is not to wait for its
  * sync goes through commit_submit. */
 MUST_USE status commit_submit_wait(struct committer *committer, struct commit_request *request);
-/* Makes every async commit so far durable and published, and waits for it. */
+/* Makes every async commit so far durable and published, and waits for it; at once when there is
+ * none. A page that must show durable rows only opens its view first and calls this before it
+ * reads: what the view shows was written before, so it is durable then. */
 MUST_USE status commit_sync_wait(struct committer *committer, struct error *err);
 /* The greatest `_seq` that is published: all events up to it have left. At the start: the floor of
  * the generator, which is above everything stored. */

@@ -76,8 +76,8 @@ static uint64_t key_hash(enum kv_family family, str key)
     return hash_bytes_seeded(key, (uint64_t)family);
 }
 
-void overlay_add(struct overlay *overlay, enum overlay_kind kind, enum kv_family family,
-                 size_t partition_bytes, str key, str value)
+/* Appends an op; key and value are in the arena. */
+static void append_op(struct overlay *overlay, struct overlay_op op)
 {
     CHECK(overlay->op_count < UINT32_MAX - 1);
     if (overlay->op_count >= 2 * overlay->bucket_count) {
@@ -86,19 +86,34 @@ void overlay_add(struct overlay *overlay, enum overlay_kind kind, enum kv_family
     overlay->ops =
         mem_grow(overlay->ops, &overlay->op_capacity, overlay->op_count + 1, sizeof *overlay->ops);
     size_t index = overlay->op_count++;
-    overlay->ops[index] = (struct overlay_op){.kind = kind,
-                                              .family = family,
-                                              .partition_bytes = partition_bytes,
-                                              .key = arena_copy(overlay->arena, key),
-                                              .value = arena_copy(overlay->arena, value)};
-    if (kind == OVERLAY_DELETE_RANGE) {
+    overlay->ops[index] = op;
+    if (op.kind == OVERLAY_DELETE_RANGE) {
         overlay->ranges = mem_grow(overlay->ranges, &overlay->range_capacity,
                                    overlay->range_count + 1, sizeof *overlay->ranges);
         overlay->ranges[overlay->range_count++] = (uint32_t)index;
         return;
     }
-    overlay->ops[index].hash = key_hash(family, key);
+    overlay->ops[index].hash = key_hash(op.family, op.key);
     link_op(overlay, index);
+}
+
+void overlay_add(struct overlay *overlay, enum overlay_kind kind, enum kv_family family,
+                 size_t partition_bytes, str key, str value)
+{
+    append_op(overlay, (struct overlay_op){.kind = kind,
+                                           .family = family,
+                                           .partition_bytes = partition_bytes,
+                                           .key = arena_copy(overlay->arena, key),
+                                           .value = arena_copy(overlay->arena, value)});
+}
+
+void overlay_remember(struct overlay *overlay, enum kv_family family, str key, str value,
+                      bool found)
+{
+    append_op(overlay, (struct overlay_op){.kind = found ? OVERLAY_READ_VALUE : OVERLAY_READ_ABSENT,
+                                           .family = family,
+                                           .key = arena_copy(overlay->arena, key),
+                                           .value = value});
 }
 
 /* 1 + index of the newest op of the key that is no range; 0: none. */

@@ -58,9 +58,13 @@ void overlay_release(struct overlay *overlay);
 /* Empties it for the next group. */
 void overlay_begin(struct overlay *overlay, struct arena *arena);
 
-/* Copies key and value. DELETE_RANGE: `value` is the exclusive end. */
+/* PUT, DELETE, DELETE_RANGE (then `value` is the exclusive end). Copies key and value. */
 void overlay_add(struct overlay *overlay, enum overlay_kind kind, enum kv_family family,
                  size_t partition_bytes, str key, str value);
+/* Remembers what the store answered for a key that overlay_find did not know. `value` is not
+ * copied: it lives in the arena of the group already. */
+void overlay_remember(struct overlay *overlay, enum kv_family family, str key, str value,
+                      bool found);
 /* False: nothing is known of the key, ask the store. */
 bool overlay_find(const struct overlay *overlay, enum kv_family family, str key, str *value,
                   bool *found);

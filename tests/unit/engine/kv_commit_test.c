@@ -11,6 +11,8 @@
 #include "test.h"
 
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define PART STR_LIT("u\0\0\0\1alice\0\1")
 #define KEY(text) STR_LIT("u\0\0\0\1alice\0\1" text)
@@ -457,7 +459,7 @@ static void run_scripts(struct setup *s, void (*const *runs)(struct commit_txn *
 }
 
 /* The value of a key in the overlay; "-": absent. */
-static str read(struct commit_txn *txn, str key)
+static str seen(struct commit_txn *txn, str key)
 {
     str value = {0};
     bool found = false;
@@ -474,26 +476,26 @@ static void write_abc(struct commit_txn *txn)
 
 static void remove_a_to_c(struct commit_txn *txn)
 {
-    EXPECT_STR(read(txn, KEY("a")), "1");
+    EXPECT_STR(seen(txn, KEY("a")), "1");
     commit_delete_range(txn, KV_USER_TABLE, PART.n, KEY("a"), KEY("c"));
-    EXPECT_STR(read(txn, KEY("a")), "-");
-    EXPECT_STR(read(txn, KEY("c")), "1");
+    EXPECT_STR(seen(txn, KEY("a")), "-");
+    EXPECT_STR(seen(txn, KEY("c")), "1");
     commit_put(txn, KV_USER_TABLE, PART.n, KEY("b"), STR_LIT("2"));
-    EXPECT_STR(read(txn, KEY("b")), "2");
+    EXPECT_STR(seen(txn, KEY("b")), "2");
 }
 
 static void see_b2_c1(struct commit_txn *txn)
 {
-    EXPECT_STR(read(txn, KEY("a")), "-");
-    EXPECT_STR(read(txn, KEY("b")), "2");
-    EXPECT_STR(read(txn, KEY("c")), "1");
+    EXPECT_STR(seen(txn, KEY("a")), "-");
+    EXPECT_STR(seen(txn, KEY("b")), "2");
+    EXPECT_STR(seen(txn, KEY("c")), "1");
 }
 
 static void see_all_1(struct commit_txn *txn)
 {
-    EXPECT_STR(read(txn, KEY("a")), "1");
-    EXPECT_STR(read(txn, KEY("b")), "1");
-    EXPECT_STR(read(txn, KEY("c")), "1");
+    EXPECT_STR(seen(txn, KEY("a")), "1");
+    EXPECT_STR(seen(txn, KEY("b")), "1");
+    EXPECT_STR(seen(txn, KEY("c")), "1");
 }
 
 TEST(commit_get_sees_range_deletes_in_their_order)
@@ -522,6 +524,25 @@ TEST(commit_get_sees_range_deletes_over_puts_of_the_same_group)
     setup_close(&s);
 }
 
+TEST(commit_without_a_seq_leaves_the_seq_of_the_head)
+{
+    struct setup s;
+    setup_open(&s);
+    struct holder h;
+    hold_up(&h, &s);
+    struct job j;
+    job_init(&j, &s, 1, KEY("a"), STR_LIT("1"));
+    commit_submit(s.committer, &j.request);
+    struct script script = {.request = {.apply = script_apply}, .run = write_abc};
+    commit_submit(s.committer, &script.request);
+    open_up(&h, &s);
+    struct kv_head head;
+    EXPECT_STATUS(kv_head_get(s.store, PART, &head, NULL), OK);
+    EXPECT_UINT(head.seq, j.seq);
+    EXPECT_UINT(head.generation, 1);
+    setup_close(&s);
+}
+
 TEST(commit_of_a_failed_request_takes_its_range_delete_back)
 {
     struct setup s;
@@ -541,8 +562,8 @@ static void use_families_and_partitions(struct commit_txn *txn)
     commit_put(txn, KV_USER_TABLE, PART_BOB.n, KEY_BOB("a"), STR_LIT("bob"));
     commit_delete(txn, KV_KEY_INDEX, PART.n, KEY("a"));
     commit_put(txn, KV_USER_TABLE, PART.n, KEY("b"), STR_LIT(""));
-    EXPECT_STR(read(txn, KEY("a")), "user");
-    EXPECT_STR(read(txn, KEY("b")), "");
+    EXPECT_STR(seen(txn, KEY("a")), "user");
+    EXPECT_STR(seen(txn, KEY("b")), "");
     str value;
     bool found = true;
     EXPECT_STATUS(commit_get(txn, KV_KEY_INDEX, KEY("a"), &value, &found, NULL), OK);
@@ -1124,10 +1145,12 @@ TEST(commit_with_unknown_outcome_asks_and_never_writes_twice)
 {
     struct setup s;
     setup_open(&s);
+    struct job j;
+    job_init(&j, &s, 0, KEY("a"), STR_LIT("0"));
+    EXPECT_STATUS(commit_submit_wait(s.committer, &j.request), OK);
     static const enum kv_mem_fault script[] = {KV_MEM_UNKNOWN_APPLIED, KV_MEM_UNKNOWN_NOT_APPLIED,
                                                KV_MEM_UNKNOWN_NOT_APPLIED, KV_MEM_OK};
     kv_mem_script(s.store, script, 4);
-    struct job j;
     job_init(&j, &s, 1, KEY("a"), STR_LIT("1"));
     EXPECT_STATUS(commit_submit_wait(s.committer, &j.request), OK);
     job_init(&j, &s, 2, KEY("a"), STR_LIT("2"));
@@ -1136,8 +1159,22 @@ TEST(commit_with_unknown_outcome_asks_and_never_writes_twice)
     EXPECT_STATUS(commit_submit_wait(s.committer, &j.request), OK);
     struct kv_head head;
     EXPECT_STATUS(kv_head_get(s.store, PART, &head, NULL), OK);
-    EXPECT_UINT(head.generation, 3);
+    EXPECT_UINT(head.generation, 4);
     EXPECT_STR(str_from(s.events), "p1 d1 p2 d2 p3 d3 ");
+    setup_close(&s);
+}
+
+TEST(commit_with_unknown_outcome_that_was_applied_is_synced_before_the_answer)
+{
+    struct setup s;
+    setup_open(&s);
+    enum kv_mem_fault applied = KV_MEM_UNKNOWN_APPLIED;
+    kv_mem_script(s.store, &applied, 1);
+    kv_mem_set_sync(s.store, KV_MEM_SYNC_FAILS);
+    struct job j;
+    job_init(&j, &s, 1, KEY("a"), STR_LIT("1"));
+    EXPECT_STATUS(commit_submit_wait(s.committer, &j.request), UNKNOWN_OUTCOME);
+    EXPECT_INT(gate_value(&s.failures), 1);
     setup_close(&s);
 }
 
@@ -1176,6 +1213,28 @@ TEST(commit_after_a_failed_sync_stops_and_publishes_nothing)
     EXPECT_STATUS(commit_submit_wait(s.committer, &after.request), UNAVAILABLE);
     gate_release(&released);
     setup_close(&s);
+}
+
+/* Without a fail_stop the process ends itself with 71, the code that tells a supervisor. */
+TEST(commit_after_an_io_error_ends_the_process_when_nobody_takes_it)
+{
+    pid_t child = fork();
+    EXPECT(child >= 0);
+    if (child == 0) {
+        struct kv_store *store = kv_mem_open();
+        struct snowflake seq;
+        snowflake_init(&seq, clock_system(), 1, 0);
+        struct committer_options options = {.store = store, .clock = clock_system(), .seq = &seq};
+        struct committer *committer = committer_create(&options);
+        enum kv_mem_fault io = KV_MEM_IO;
+        kv_mem_script(store, &io, 1);
+        struct script script = {.request = {.apply = script_apply}, .run = write_abc};
+        _exit(status_ok(commit_submit_wait(committer, &script.request)) ? 1 : 2);
+    }
+    int how = 0;
+    EXPECT(waitpid(child, &how, 0) == child);
+    EXPECT(WIFEXITED(how));
+    EXPECT_INT(WEXITSTATUS(how), 71);
 }
 
 TEST(commit_passes_its_fault_points)
@@ -1268,12 +1327,39 @@ TEST(kv_lease_covers_ids_of_a_life_that_ended_in_a_power_cut)
     job_init(&j, &s, 0, KEY("a"), STR_LIT("y"));
     EXPECT_STATUS(commit_submit_wait(s.committer, &j.request), UNKNOWN_OUTCOME);
     uint64_t lost = j.seq;
+    struct kv_head head;
+    struct kv_head head_after;
+    str partition = str_slice(kv_lease_key(), 0, kv_lease_partition_bytes());
+    EXPECT_STATUS(kv_head_get(s.store, partition, &head, NULL), OK);
     committer_destroy(s.committer);
     s.committer = NULL;
+    EXPECT_STATUS(kv_head_get(s.store, partition, &head_after, NULL), OK);
+    EXPECT_UINT(head_after.generation, head.generation); /* nothing is written after a failure */
     kv_mem_power_cut(s.store);
     fake_clock_advance(&s.clock, -3600LL * 1000000);
     uint64_t next = live(&s, 1, lost);
     EXPECT(next > last);
+    setup_close(&s);
+}
+
+TEST(kv_lease_is_synced_though_it_travels_in_an_async_group)
+{
+    struct setup s;
+    lease_setup(&s);
+    kv_mem_set_sync(s.store, KV_MEM_SYNC_WAITS); /* nothing else syncs */
+    struct kv_lease lease;
+    EXPECT_STATUS(kv_lease_open(s.store, &s.seq, &lease, NULL), OK);
+    start(&s, &lease);
+    struct job j;
+    job_init(&j, &s, 1, KEY("a"), STR_LIT("x"));
+    j.request.durability = COMMIT_ASYNC;
+    EXPECT_STATUS(commit_submit_wait(s.committer, &j.request), OK);
+    EXPECT_STR(str_from(s.events), "p1 d1 r1 ");
+    kv_mem_power_cut(s.store);
+    struct kv_lease durable;
+    EXPECT_STATUS(kv_lease_open(s.store, &s.seq, &durable, NULL), OK);
+    EXPECT_UINT(durable.until, kv_lease_ahead(j.seq));
+    kv_mem_set_sync(s.store, KV_MEM_SYNC_WORKS);
     setup_close(&s);
 }
 

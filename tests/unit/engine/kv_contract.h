@@ -254,6 +254,28 @@ TEST(kv_commit_of_a_group_with_one_stale_partition_applies_nothing)
     contract_close(store);
 }
 
+TEST(kv_commit_of_groups_moves_each_head_by_itself)
+{
+    struct kv_store *store = contract_open();
+    if (!kv_group_is_atomic(store)) {
+        contract_close(store);
+        SKIP("groups of this backend are one partition");
+    }
+    for (uint64_t i = 0; i < 3; i++) {
+        write_a(store, i + 1, NULL, 0);
+    }
+    struct kv_txn txns[] = {txn_of(PART_B, 0, 10, NULL, 0), txn_of(PART_A, 3, 20, NULL, 0)};
+    EXPECT_STATUS(commit_group(store, txns, 2, NULL), OK);
+    struct kv_txn again[] = {txn_of(PART_A, 4, 21, NULL, 0), txn_of(PART_B, 1, 11, NULL, 0)};
+    struct outcome o;
+    EXPECT_STATUS(commit_group(store, again, 2, &o), OK);
+    EXPECT_UINT(o.heads[0].generation, 5);
+    EXPECT_UINT(o.heads[1].generation, 2);
+    expect_head(store, PART_A, 21, 5);
+    expect_head(store, PART_B, 11, 2);
+    contract_close(store);
+}
+
 TEST(kv_commit_of_the_same_transaction_again_is_ok_and_changes_nothing)
 {
     struct kv_store *store = contract_open();
@@ -796,6 +818,65 @@ TEST(kv_watch_is_called_for_its_prefix_until_unwatched)
     kv_unwatch(store, number);
     write_a(store, 6, NULL, 0);
     EXPECT_INT(hints.count, 1);
+    contract_close(store);
+}
+
+/* A watch that is running when kv_unwatch is called has ended when that returns. */
+struct slow_watch {
+    struct kv_store *store;
+    uint64_t number;
+    atomic_count entered;
+    atomic_count go_on;
+    atomic_count finished;
+    bool unwatched_early;
+};
+
+static void watch_slowly(void *context, str partition, struct kv_head head)
+{
+    (void)partition;
+    (void)head;
+    struct slow_watch *w = context;
+    atomic_count_set(&w->entered, 1);
+    while (atomic_count_get(&w->go_on) == 0) {
+    }
+    atomic_count_set(&w->finished, 1);
+}
+
+static void *commit_once(void *argument)
+{
+    struct slow_watch *w = argument;
+    write_a(w->store, 1, NULL, 0);
+    return NULL;
+}
+
+static void *unwatch(void *argument)
+{
+    struct slow_watch *w = argument;
+    kv_unwatch(w->store, w->number);
+    w->unwatched_early = atomic_count_get(&w->finished) == 0;
+    return NULL;
+}
+
+TEST(kv_unwatch_waits_for_a_call_that_runs)
+{
+    struct kv_store *store = contract_open();
+    for (int round = 0; round < 20; round++) {
+        struct slow_watch w = {.store = store};
+        w.number = kv_watch(store, PART_A, watch_slowly, &w);
+        struct thread threads[2] = {0};
+        thread_start(&threads[0], "commit", 0, commit_once, &w);
+        while (atomic_count_get(&w.entered) == 0) {
+        }
+        thread_start(&threads[1], "unwatch", 0, unwatch, &w);
+        uint64_t number = kv_view_next_number(store); /* a few turns for the other thread */
+        for (int i = 0; i < 2000; i++) {
+            EXPECT_UINT(kv_view_next_number(store), number);
+        }
+        atomic_count_set(&w.go_on, 1);
+        thread_join(&threads[0]);
+        thread_join(&threads[1]);
+        EXPECT(!w.unwatched_early);
+    }
     contract_close(store);
 }
 

@@ -7,8 +7,10 @@
 #include "base/fault.h"
 #include "base/fs.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static char folder[256];
@@ -273,5 +275,45 @@ TEST(kv_commit_with_an_injected_error_is_not_applied)
     struct kv_view *view = kv_view_open(store);
     expect_range(view, KV_USER_TABLE, KEY(""), (str){0}, KV_FORWARD, "ac");
     kv_view_close(view);
+    contract_close(store);
+}
+
+/* A real failure of the disk: files may not grow any more. What was answered is there after a
+ * restart, and until then no commit is taken, even when the disk works again. */
+TEST(kv_commit_after_a_failed_write_is_refused_until_a_restart)
+{
+    struct kv_store *store = contract_open();
+    char value[2000];
+    memset(value, 'x', sizeof value);
+    struct rlimit before;
+    EXPECT(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    EXPECT(handler != SIG_ERR);
+    struct rlimit small = {.rlim_cur = 300000, .rlim_max = before.rlim_max};
+    EXPECT(setrlimit(RLIMIT_FSIZE, &small) == 0);
+    status result = STATUS_IS_OK;
+    uint64_t answered = 0;
+    while (status_ok(result) && answered < 1000) {
+        struct kv_mutation m = put(KV_USER_TABLE, KEY("a"), str_of(value, sizeof value));
+        struct kv_txn txn = txn_of(PART_A, answered, answered + 1, &m, 1);
+        struct outcome o = {.head_count = 1};
+        kv_commit(store, &txn, 1, true, note_outcome, &o);
+        result = o.result;
+        answered += status_ok(result) ? 1 : 0;
+    }
+    EXPECT(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    EXPECT(signal(SIGXFSZ, handler) == SIG_IGN);
+    EXPECT_STATUS(result, IO);
+    EXPECT(answered > 100);
+    EXPECT_STATUS(write_key(store, KEY("b"), true), IO);
+    EXPECT_STATUS(kv_sync(store, NULL), IO);
+    expect_head(store, PART_A, answered, answered);
+    kv_close(store);
+    store = reopen();
+    struct kv_head head;
+    EXPECT_STATUS(kv_head_get(store, PART_A, &head, NULL), OK);
+    EXPECT(head.generation >= answered); /* the last one, not answered, may be there or not */
+    EXPECT(head.generation <= answered + 1);
+    EXPECT_STATUS(write_key(store, KEY("b"), true), OK);
     contract_close(store);
 }
