@@ -134,6 +134,8 @@ TEST(tls_connection_carries_megabytes_both_ways_past_a_slow_reader)
     EXPECT(memcmp(bytes, back, MANY) == 0);
     mem_free(bytes);
     mem_free(back);
+    loop_stop(service.loop); /* the last bytes may be here before the loop has counted them */
+    thread_join(&service.thread);
     EXPECT_UINT(loop_counts(service.loop).queued_bytes, 0);
     client_close(client);
     service_stop(&service);
