@@ -3,11 +3,20 @@
 #include "server/hooks.h"
 
 #include "auth/access.h"
+#include "base/log.h"
 #include "server/api_health.h"
 #include "store/registry.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
+
+#if defined(__x86_64__)
+#define ARCHITECTURE "x86_64"
+#elif defined(__aarch64__)
+#define ARCHITECTURE "aarch64"
+#else
+#define ARCHITECTURE "unknown"
+#endif
 
 static struct value text_of(str s)
 {
@@ -264,41 +273,31 @@ static status cluster_row(struct hooks *hooks, struct arena *arena, const struct
     int64_t memory_mb = (int64_t)(mem_resident_bytes() >> 20);
     str address =
         arena_format(arena, STR_FMT ":%u", STR(server->config->server_host), server->port);
-    struct value row[] = {
-        text_of(STR_LIT("standalone")),
-        value_int(TYPE_BIGINT, 1),
-        text_of(STR_LIT("leader")),
-        text_of(STR_LIT("active")),
-        text_of(STR_LIT("")),
-        text_of(address),
-        value_bool(true),
-        value_bool(true),
-        value_int(TYPE_INT, 1),
-        value_int(TYPE_INT, 1),
-        no_bigint(),
-        no_bigint(),
-        no_bigint(),
-        no_bigint(),
-        value_null(type_of(TYPE_SMALLINT)),
-        no_bigint(),
-        text_of(arena_copy(arena, str_from(host))),
-        text_of(STR_LIT(SERVER_VERSION)),
-        no_bigint(),
-        value_int(TYPE_BIGINT, memory_mb),
-        value_null(type_of(TYPE_FLOAT)),
-        value_int(TYPE_BIGINT, up_s),
-        text_of(arena_format(arena, "%llds", (long long)up_s)),
-        text_of(STR_LIT("linux")),
-        text_of(STR_LIT(
-#if defined(__x86_64__)
-            "x86_64"
-#elif defined(__aarch64__)
-            "aarch64"
-#else
-            "unknown"
-#endif
-            ))
-    };
+    struct value row[] = {text_of(STR_LIT("standalone")),
+                          value_int(TYPE_BIGINT, 1),
+                          text_of(STR_LIT("leader")),
+                          text_of(STR_LIT("active")),
+                          text_of(STR_LIT("")),
+                          text_of(address),
+                          value_bool(true),
+                          value_bool(true),
+                          value_int(TYPE_INT, 1),
+                          value_int(TYPE_INT, 1),
+                          no_bigint(),
+                          no_bigint(),
+                          no_bigint(),
+                          no_bigint(),
+                          value_null(type_of(TYPE_SMALLINT)),
+                          no_bigint(),
+                          text_of(arena_copy(arena, str_from(host))),
+                          text_of(STR_LIT(SERVER_VERSION)),
+                          no_bigint(),
+                          value_int(TYPE_BIGINT, memory_mb),
+                          value_null(type_of(TYPE_FLOAT)),
+                          value_int(TYPE_BIGINT, up_s),
+                          text_of(arena_format(arena, "%llds", (long long)up_s)),
+                          text_of(STR_LIT("linux")),
+                          text_of(STR_LIT(ARCHITECTURE))};
     return sink->row(sink->context, row, err);
 }
 
