@@ -187,20 +187,12 @@ void overlay_stamp(struct overlay *overlay, size_t mark, uint64_t seq)
 
 /* -- transactions ------------------------------------------------------------------------------ */
 
-static bool is_written(const struct overlay *overlay, size_t index)
+/* No later op of the same key replaces it. */
+static bool is_newest(const struct overlay *overlay, size_t index)
 {
     const struct overlay_op *op = &overlay->ops[index];
-    switch (op->kind) {
-    case OVERLAY_PUT:
-    case OVERLAY_DELETE:
-        return newest_op(overlay, op->family, op->key, op->hash) == index + 1;
-    case OVERLAY_DELETE_RANGE:
-        return true;
-    case OVERLAY_READ_VALUE:
-    case OVERLAY_READ_ABSENT:
-        break;
-    }
-    return false;
+    return op->kind == OVERLAY_DELETE_RANGE ||
+           newest_op(overlay, op->family, op->key, op->hash) == index + 1;
 }
 
 /* The index of the partition of an op; it is added when it is new. `last` is the one before, which
@@ -238,11 +230,14 @@ static size_t count_parts(struct overlay *overlay)
     for (size_t i = 0; i < overlay->op_count; i++) {
         struct overlay_op *op = &overlay->ops[i];
         op->part = PART_NONE;
-        if (is_written(overlay, i)) {
-            last = part_of(overlay, op, last);
+        if (op->kind == OVERLAY_READ_VALUE || op->kind == OVERLAY_READ_ABSENT) {
+            continue;
+        }
+        last = part_of(overlay, op, last);
+        struct overlay_part *part = &overlay->parts[last];
+        part->seq = part->seq > op->seq ? part->seq : op->seq; /* of replaced ops too */
+        if (is_newest(overlay, i)) {
             op->part = last;
-            struct overlay_part *part = &overlay->parts[last];
-            part->seq = part->seq > op->seq ? part->seq : op->seq;
             part->count++;
             total++;
         }
