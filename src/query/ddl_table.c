@@ -205,6 +205,9 @@ status run_create_table(struct run *run, struct error *err)
         .ttl_s = (uint32_t)part->options.ttl_s.value,
         .storage_id = part->options.storage_id,
         .uses_user_storage = part->options.use_user_storage.value != 0};
+    if (kind != TABLE_STREAM && spec.flush.rows == 0 && spec.flush.interval_s == 0) {
+        spec.flush.rows = run->engine->limits.flush_rows_default; /* the hot tier has to end */
+    }
     struct column *columns = NULL;
     TRY(columns_of(run, part, kind, &columns, &spec.column_count, err));
     spec.columns = columns;
