@@ -49,6 +49,7 @@ static struct http_call *take_call(struct http_home *home)
     arena_init(&call->arena);
     call->home = home;
     call->server = home->options->context;
+    call->clock = home->options->clock;
     return call;
 }
 
@@ -134,6 +135,7 @@ static void begin_call(struct http_conn *conn, struct http_call *call)
     call->started_us = clock_mono_us(home->options->clock);
     call->request_id = request_id(call);
     call->is_local = conn_peer_is_loopback(conn->net);
+    call->is_tls = conn_is_tls(conn->net);
     char peer[CONN_PEER_TEXT_BYTES];
     call->client_ip = arena_copy(&call->arena, conn_peer(conn->net, peer));
     count_up(&home->busy, 1);

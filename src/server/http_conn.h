@@ -56,6 +56,7 @@ enum { HTTP_EXTRA_HEADERS_MAX = 16, HTTP_REQUEST_ID_BYTES = 64 };
 
 struct http_call {
     void *server; /* options->context */
+    const struct clock *clock;
     struct http_home *home;
     struct http_conn *conn; /* NULL: the client is gone */
 
@@ -67,6 +68,7 @@ struct http_call {
     uint64_t started_us; /* monotonic: when the head was complete */
     str client_ip;       /* of the peer, or what a trusted proxy says */
     bool is_local;       /* the client is on this machine */
+    bool is_tls;
     str request_id;
     const struct route *route; /* routes.c */
     void *state;               /* the handler's */

@@ -1,334 +1,377 @@
-/* server/system_rows.c -- rows of system tables that only the whole server knows: jobs, settings,
- * statistics, manifests, the cluster of one. */
+/* server/system_rows.c -- rows of the system tables that only the whole server knows; columns as in
+ * query/system_tables.def. */
 #include "server/hooks.h"
 
-#include "auth/access.h"
-#include "base/log.h"
 #include "server/api_health.h"
 #include "store/registry.h"
 
-#include <sys/resource.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
-#if defined(__x86_64__)
-#define ARCHITECTURE "x86_64"
-#elif defined(__aarch64__)
-#define ARCHITECTURE "aarch64"
-#else
-#define ARCHITECTURE "unknown"
-#endif
+enum { COLUMNS_MAX = 32 };
 
-static struct value text_of(str s)
+/* One row, column by column. */
+struct row {
+    struct value values[COLUMNS_MAX];
+    unsigned count;
+};
+
+static void add(struct row *row, struct value v)
 {
-    return value_text(s);
+    row->values[row->count++] = v;
 }
 
-static struct value no_text(void)
+static void add_text(struct row *row, str text)
 {
-    return value_null(type_of(TYPE_TEXT));
+    add(row, value_text(text));
 }
 
-static struct value no_bigint(void)
+/* NULL when it is empty. */
+static void add_text_or_null(struct row *row, enum type_id type, str text)
 {
-    return value_null(type_of(TYPE_BIGINT));
+    struct value v = value_text(text);
+    v.type.id = type;
+    add(row, text.n > 0 ? v : value_null((struct type){.id = type}));
 }
 
-static struct value json_of(str s)
+static void add_int(struct row *row, enum type_id type, int64_t v)
 {
-    return (struct value){.type = {.id = TYPE_JSON}, .as.text = s};
+    add(row, value_int(type, v));
 }
 
-static struct value time_or_null(int64_t us)
+static void add_null(struct row *row, enum type_id type)
 {
-    return us != 0 ? value_int(TYPE_TIMESTAMP, us) : value_null(type_of(TYPE_TIMESTAMP));
+    add(row, value_null((struct type){.id = type}));
 }
 
-/* -- jobs ---------------------------------------------------------------------------------------
- */
+static void add_time(struct row *row, int64_t us)
+{
+    if (us == 0) {
+        add_null(row, TYPE_TIMESTAMP);
+    } else {
+        add_int(row, TYPE_TIMESTAMP, us);
+    }
+}
+
+/* --- jobs ------------------------------------------------------------------------------------- */
 
 struct job_rows {
-    const struct row_sink *sink;
+    const struct server *server;
     struct arena *arena;
-    int64_t node_id;
-    uint32_t retries_max;
+    const struct row_sink *sink;
 };
 
-static status job_row(void *context, const struct job *job, struct error *err)
+static str job_parameters(struct arena *arena, const struct job *job)
 {
-    struct job_rows *rows = context;
-    bool failed = job->state == JOB_FAILED;
-    str message = arena_copy(rows->arena, str_from(job->message));
-    str table = arena_format(rows->arena, "{\"namespace_id\":\"%s\",\"table_name\":\"%s\"}",
-                             job->namespace_name, job->table_name);
-    str key = arena_format(rows->arena, "%s-%s-%s",
-                           job->kind == JOB_CLEANUP ? "drop" : job_kind_name(job->kind),
-                           job->namespace_name, job->table_name);
-    struct value row[] = {text_of(arena_copy(rows->arena, str_from(job->id))),
-                          text_of(str_from(job_kind_name(job->kind))),
-                          text_of(str_from(job_state_name(job->state))),
-                          no_text(),
-                          json_of(table),
-                          message.n > 0 ? text_of(message) : no_text(),
-                          failed ? text_of(message) : no_text(),
-                          text_of(key),
-                          text_of(STR_LIT("default")),
-                          value_int(TYPE_INT, 0),
-                          value_int(TYPE_SMALLINT, (int64_t)job->retries),
-                          value_int(TYPE_SMALLINT, (int64_t)rows->retries_max),
-                          no_bigint(),
-                          no_bigint(),
-                          value_int(TYPE_TIMESTAMP, job->created_us),
-                          value_int(TYPE_TIMESTAMP, job->updated_us),
-                          time_or_null(job->started_us),
-                          time_or_null(job->finished_us),
-                          value_int(TYPE_BIGINT, rows->node_id),
-                          value_int(TYPE_BIGINT, rows->node_id)};
-    return rows->sink->row(rows->sink->context, row, err);
+    return arena_format(arena, "{\"namespace_id\":\"%s\",\"table_name\":\"%s\"}",
+                        job->namespace_name, job->table_name);
 }
 
-static status job_node_row(void *context, const struct job *job, struct error *err)
+static status write_job(void *context, const struct job *job, struct error *err)
 {
-    struct job_rows *rows = context;
+    const struct job_rows *rows = context;
+    struct row row = {.count = 0};
+    const char *state = job_state_name(job->state);
     bool failed = job->state == JOB_FAILED;
-    struct value row[] = {text_of(arena_copy(rows->arena, str_from(job->id))),
-                          value_int(TYPE_BIGINT, rows->node_id),
-                          text_of(str_from(job_state_name(job->state))),
-                          failed ? text_of(arena_copy(rows->arena, str_from(job->message)))
-                                 : no_text(),
-                          value_int(TYPE_TIMESTAMP, job->created_us),
-                          time_or_null(job->started_us),
-                          time_or_null(job->finished_us),
-                          value_int(TYPE_TIMESTAMP, job->updated_us)};
-    return rows->sink->row(rows->sink->context, row, err);
+    bool is_open = !job_state_is_final(job->state);
+    add_text(&row, str_from(job->id));
+    add_text(&row, str_from(job_kind_name(job->kind)));
+    add_text(&row, str_from(state));
+    add_text(&row, str_from(state));
+    add_text_or_null(&row, TYPE_JSON, job_parameters(rows->arena, job));
+    add_text_or_null(&row, TYPE_TEXT, str_from(job->message));
+    add_text_or_null(&row, TYPE_TEXT, failed ? str_from(job->message) : str_of(NULL, 0));
+    add_text_or_null(&row, TYPE_TEXT,
+                     is_open ? arena_format(rows->arena, "%s-%s-%s", job_kind_name(job->kind),
+                                            job->namespace_name, job->table_name)
+                             : str_of(NULL, 0));
+    add_null(&row, TYPE_TEXT);
+    add_null(&row, TYPE_INT);
+    add_int(&row, TYPE_SMALLINT, job->retries);
+    add_int(&row, TYPE_SMALLINT, rows->server->config->jobs_retries);
+    add_null(&row, TYPE_BIGINT);
+    add_null(&row, TYPE_BIGINT);
+    add_time(&row, job->created_us);
+    add_time(&row, job->updated_us);
+    add_time(&row, job->started_us);
+    add_time(&row, job->finished_us);
+    add_int(&row, TYPE_BIGINT, 1);
+    add_int(&row, TYPE_BIGINT, 1);
+    return rows->sink->row(rows->sink->context, row.values, err);
 }
 
-/* -- settings -----------------------------------------------------------------------------------
- */
-
-static status setting_rows(struct hooks *hooks, struct arena *arena, const struct row_sink *sink,
-                           struct error *err)
+static status write_job_node(void *context, const struct job *job, struct error *err)
 {
-    const struct config_setting *setting = NULL;
-    for (unsigned i = 0; (setting = config_setting_at(i)) != NULL; i++) {
-        struct buf value;
-        buf_init(&value);
-        config_append_value(&value, hooks->server->config, i);
+    const struct job_rows *rows = context;
+    struct row row = {.count = 0};
+    bool failed = job->state == JOB_FAILED;
+    add_text(&row, str_from(job->id));
+    add_int(&row, TYPE_BIGINT, 1);
+    add_text(&row, str_from(job_state_name(job->state)));
+    add_text_or_null(&row, TYPE_TEXT, failed ? str_from(job->message) : str_of(NULL, 0));
+    add_time(&row, job->created_us);
+    add_time(&row, job->started_us);
+    add_time(&row, job->finished_us);
+    add_time(&row, job->updated_us);
+    return rows->sink->row(rows->sink->context, row.values, err);
+}
+
+/* --- settings, cluster ------------------------------------------------------------------------ */
+
+static status write_settings(const struct server *server, struct arena *arena,
+                             const struct row_sink *sink, struct error *err)
+{
+    struct buf value;
+    buf_init(&value);
+    status result = STATUS_IS_OK;
+    for (unsigned i = 0; config_setting_at(i) != NULL && status_ok(result); i++) {
+        const struct config_setting *setting = config_setting_at(i);
+        if (!setting->is_used) {
+            continue;
+        }
         str key = str_from(setting->key);
         ptrdiff_t dot = str_find_char(key, '.');
-        struct value row[] = {
-            text_of(key), text_of(arena_copy(arena, buf_str(&value))),
-            text_of(str_from(setting->what)),
-            text_of(dot > 0 ? str_slice(key, 0, (size_t)dot) : STR_LIT("general"))};
-        status result = sink->row(sink->context, row, err);
-        buf_release(&value);
-        TRY(result);
+        struct row row = {.count = 0};
+        buf_clear(&value);
+        config_append_value(&value, server->config, i);
+        add_text(&row, key);
+        add_text(&row, arena_copy(arena, buf_str(&value)));
+        add_text(&row, str_from(setting->what));
+        add_text(&row, dot < 0 ? STR_LIT("general") : str_slice(key, 0, (size_t)dot));
+        result = sink->row(sink->context, row.values, err);
     }
-    return STATUS_IS_OK;
+    buf_release(&value);
+    return result;
 }
 
-/* -- statistics ---------------------------------------------------------------------------------
- */
+static uint64_t uptime_s(const struct server *server)
+{
+    return (clock_mono_us(server->clock) - server->started_mono_us) / 1000000;
+}
+
+static str api_address(const struct server *server, struct arena *arena)
+{
+    return arena_format(arena, STR_FMT ":%u", STR(server->config->server_host), server->port);
+}
+
+static status write_cluster(const struct server *server, struct arena *arena,
+                            const struct row_sink *sink, struct error *err)
+{
+    struct utsname machine;
+    bool known = uname(&machine) == 0;
+    long pages = sysconf(_SC_PHYS_PAGES);
+    long page_bytes = sysconf(_SC_PAGESIZE);
+    struct row row = {.count = 0};
+    add_text(&row, STR_LIT("standalone"));
+    add_int(&row, TYPE_BIGINT, 1);
+    add_text(&row, STR_LIT("leader"));
+    add_text(&row, STR_LIT("active"));
+    add_text(&row, STR_LIT(""));
+    add_text(&row, api_address(server, arena));
+    add(&row, value_bool(true));
+    add(&row, value_bool(true));
+    add_int(&row, TYPE_INT, 1);
+    add_int(&row, TYPE_INT, 1);
+    add_int(&row, TYPE_BIGINT, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        add_null(&row, TYPE_BIGINT);
+    }
+    add_null(&row, TYPE_SMALLINT);
+    add_null(&row, TYPE_BIGINT);
+    add_text_or_null(&row, TYPE_TEXT, known ? str_from(machine.nodename) : str_of(NULL, 0));
+    add_text(&row, STR_LIT(SERVER_VERSION));
+    add_int(&row, TYPE_BIGINT, pages > 0 ? (int64_t)pages * page_bytes >> 20 : 0);
+    add_int(&row, TYPE_BIGINT, (int64_t)(mem_resident_bytes() >> 20));
+    add_null(&row, TYPE_FLOAT);
+    add_int(&row, TYPE_BIGINT, (int64_t)uptime_s(server));
+    add_text(&row, api_human_time(arena, uptime_s(server)));
+    add_text_or_null(&row, TYPE_TEXT, known ? str_from(machine.sysname) : str_of(NULL, 0));
+    add_text_or_null(&row, TYPE_TEXT, known ? str_from(machine.machine) : str_of(NULL, 0));
+    return sink->row(sink->context, row.values, err);
+}
+
+/* --- stats ------------------------------------------------------------------------------------ */
 
 struct stats {
-    const struct row_sink *sink;
     struct arena *arena;
-    status result;
+    const struct row_sink *sink;
     struct error *err;
+    status result; /* the first that is not OK */
 };
 
-static void stat_text(struct stats *s, const char *name, str value)
+static void stat_text(struct stats *stats, const char *name, str value)
 {
-    if (status_ok(s->result)) {
-        struct value row[] = {text_of(str_from(name)), text_of(value)};
-        s->result = s->sink->row(s->sink->context, row, s->err);
+    struct row row = {.count = 0};
+    add_text(&row, str_from(name));
+    add_text(&row, value);
+    if (status_ok(stats->result)) {
+        stats->result = stats->sink->row(stats->sink->context, row.values, stats->err);
     }
 }
 
-static void stat_number(struct stats *s, const char *name, uint64_t value)
+static void stat(struct stats *stats, const char *name, uint64_t value)
 {
-    stat_text(s, name, arena_format(s->arena, "%llu", (unsigned long long)value));
+    stat_text(stats, name, arena_format(stats->arena, "%llu", (unsigned long long)value));
 }
 
 static void count_user(void *context, const struct user *user)
 {
-    *(uint64_t *)context += user->deleted_us == 0 ? 1 : 0;
+    *(uint64_t *)context += user->deleted_us == 0;
 }
 
-static void process_stats(struct stats *s, const struct server *server)
+static void stat_catalog(struct stats *stats, struct server *server)
 {
-    int64_t up_s = (clock_wall_us(server->clock) - server->started_us) / 1000000;
-    uint64_t resident = mem_resident_bytes();
-    stat_number(s, "server_uptime_seconds", (uint64_t)up_s);
-    stat_text(s, "server_uptime_human",
-              arena_format(s->arena, "%lldd %lldh %lldm %llds", (long long)(up_s / 86400),
-                           (long long)(up_s / 3600 % 24), (long long)(up_s / 60 % 60),
-                           (long long)(up_s % 60)));
-    stat_text(s, "server_version", STR_LIT(SERVER_VERSION));
-    stat_number(s, "memory_usage_bytes", resident);
-    stat_number(s, "memory_usage_mb", resident >> 20);
-    stat_text(s, "memory_usage_source", STR_LIT("rss"));
-    stat_number(s, "memory_rss_bytes", resident);
-    stat_number(s, "memory_rss_mb", resident >> 20);
-    stat_number(s, "pid", (uint64_t)getpid());
-    stat_number(s, "cpu_logical_cores", (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
-    stat_number(s, "server_workers_effective", server->loop_count);
-    stat_number(s, "max_connections", server->config->connections_max);
-    stat_number(s, "active_connections", atomic_count_get(&server->connections));
-    stat_number(s, "log_lines_dropped", log_dropped_count());
-}
-
-static void data_stats(struct stats *s, struct hooks *hooks)
-{
-    struct server *server = hooks->server;
     const struct catalog_snapshot *snapshot = catalog_take(server->catalog);
     uint64_t users = 0;
     catalog_each_user(server->catalog, count_user, &users);
-    stat_number(s, "total_users", users);
-    stat_number(s, "total_namespaces", snapshot->namespace_count);
-    stat_number(s, "total_tables", snapshot->table_count);
-    stat_number(s, "total_storages", snapshot->storage_count);
+    stat(stats, "total_users", users);
+    stat(stats, "total_namespaces", snapshot->namespace_count);
+    stat(stats, "total_tables", snapshot->table_count);
+    stat(stats, "total_storages", snapshot->storage_count);
     catalog_give(snapshot);
     struct catalog_cache_statistics cache;
     catalog_cache_statistics_get(server->catalog, &cache);
-    stat_number(s, "schema_cache_size", cache.entries);
-    stat_number(s, "schema_registry_size", cache.entries);
-    stat_number(s, "schema_cache_hits", cache.hits);
-    stat_number(s, "schema_cache_misses", cache.misses);
-    struct table_totals totals;
-    store_totals(server->store, (table_id){0}, &totals);
-    stat_number(s, "hot_rows", totals.hot_rows);
-    stat_number(s, "hot_bytes", totals.hot_bytes);
-    stat_number(s, "cold_rows", totals.cold_rows);
-    stat_number(s, "cold_bytes", totals.cold_bytes);
-    stat_number(s, "segments", totals.segments);
-    stat_number(s, "jobs_running", jobs_count(hooks->jobs, JOB_RUNNING));
-    stat_number(s, "jobs_queued", jobs_count(hooks->jobs, JOB_QUEUED));
-    stat_number(s, "jobs_failed", jobs_count(hooks->jobs, JOB_FAILED));
-    struct commit_statistics commits;
-    commit_statistics_get(server->committer, &commits);
-    stat_number(s, "commit_groups", commits.groups);
-    stat_number(s, "commit_requests", commits.requests);
-    stat_number(s, "commit_syncs", commits.syncs);
-    stat_text(s, "storage_backend", STR_LIT("rocksdb"));
-    stat_text(s, "cluster_mode", STR_LIT("false"));
+    stat(stats, "schema_cache_size", cache.entries);
+    stat(stats, "schema_cache_hits", cache.hits);
+    stat(stats, "schema_cache_misses", cache.misses);
 }
 
-/* -- manifests ----------------------------------------------------------------------------------
- */
-
-/* Everyone sees the manifests of their own partitions and of the shared tables they may read;
- * admins see all. */
-static status manifest_rows(struct hooks *hooks, const struct session *session, struct arena *arena,
-                            const struct row_sink *sink, struct error *err)
+static void stat_server(struct stats *stats, struct server *server)
 {
-    struct manifest_row *rows = NULL;
+    uint64_t requests = 0;
+    for (unsigned i = 0; i < server->loop_count; i++) {
+        requests += http_home_requests(server->loops[i].home);
+    }
+    stat(stats, "server_uptime_seconds", uptime_s(server));
+    stat_text(stats, "server_uptime_human", api_human_time(stats->arena, uptime_s(server)));
+    stat_text(stats, "server_version", STR_LIT(SERVER_VERSION));
+    stat(stats, "pid", (uint64_t)getpid());
+    stat(stats, "cpu_logical_cores", server->cores);
+    stat(stats, "server_workers_effective", server->loop_count);
+    stat(stats, "memory_rss_bytes", mem_resident_bytes());
+    stat(stats, "memory_rss_mb", mem_resident_bytes() >> 20);
+    stat(stats, "active_connections", atomic_count_get(&server->connections));
+    stat(stats, "max_connections", server->config->connections_max);
+    stat(stats, "http_requests", requests);
+    stat(stats, "statements_waiting", pool_waiting(server->workers));
+    stat_text(stats, "cluster_mode", STR_LIT("false"));
+}
+
+static void stat_store(struct stats *stats, struct server *server)
+{
+    struct table_totals totals;
+    struct commit_statistics commits;
+    store_totals(server->store, (table_id){0}, &totals);
+    commit_statistics_get(server->committer, &commits);
+    stat_text(stats, "storage_backend", STR_LIT("rocksdb"));
+    stat(stats, "hot_rows", totals.hot_rows);
+    stat(stats, "hot_bytes", totals.hot_bytes);
+    stat(stats, "segments", totals.segments);
+    stat(stats, "cold_rows", totals.cold_rows);
+    stat(stats, "cold_bytes", totals.cold_bytes);
+    stat(stats, "commit_groups", commits.groups);
+    stat(stats, "commit_requests", commits.requests);
+    stat(stats, "commit_syncs", commits.syncs);
+    stat(stats, "store_memory_bytes", kv_memory_bytes(server->kv));
+    stat(stats, "jobs_queued", jobs_count(server->jobs, JOB_QUEUED));
+    stat(stats, "jobs_running", jobs_count(server->jobs, JOB_RUNNING));
+    stat(stats, "jobs_failed", jobs_count(server->jobs, JOB_FAILED));
+}
+
+static status write_stats(struct server *server, struct arena *arena, const struct row_sink *sink,
+                          struct error *err)
+{
+    struct stats stats = {.arena = arena, .sink = sink, .err = err};
+    stat_server(&stats, server);
+    stat_catalog(&stats, server);
+    stat_store(&stats, server);
+    return stats.result;
+}
+
+/* --- manifest --------------------------------------------------------------------------------- */
+
+static str manifest_text(struct arena *arena, const struct table *table,
+                         const struct manifest_row *part)
+{
+    const struct table_state *s = &part->state;
+    return arena_format(arena,
+                        "{\"table_id\":\"" STR_FMT "." STR_FMT
+                        "\",\"version\":%llu,\"segments\":%llu,\"rows\":%llu,\"bytes\":%llu,"
+                        "\"last_sequence_number\":%llu}",
+                        STR(table->namespace_name), STR(table->name),
+                        (unsigned long long)s->generation, (unsigned long long)s->segments,
+                        (unsigned long long)s->cold_rows, (unsigned long long)s->cold_bytes,
+                        (unsigned long long)(s->next_file > 0 ? s->next_file - 1 : 0));
+}
+
+static status write_manifest(const struct table *table, const struct manifest_row *part,
+                             struct arena *arena, const struct row_sink *sink, struct error *err)
+{
+    struct row row = {.count = 0};
+    str scope = part->owner.n > 0 ? part->owner : STR_LIT("shared");
+    struct value json = value_text(manifest_text(arena, table, part));
+    json.type.id = TYPE_JSON;
+    add_text(&row, arena_format(arena, STR_FMT ":" STR_FMT ":" STR_FMT, STR(table->namespace_name),
+                                STR(table->name), STR(scope)));
+    add_text(&row, table->namespace_name);
+    add_text(&row, table->name);
+    add_text(&row, scope);
+    add_text(&row, arena_format(arena, "%llu", (unsigned long long)part->state.generation));
+    add_int(&row, TYPE_TIMESTAMP, part->state.manifest_updated_us);
+    add_int(&row, TYPE_TIMESTAMP, part->state.manifest_updated_us);
+    add(&row, value_bool(true));
+    add_text(&row, STR_LIT("in_sync"));
+    add(&row, json);
+    return sink->row(sink->context, row.values, err);
+}
+
+static status write_manifests(struct server *server, struct arena *arena,
+                              const struct row_sink *sink, struct error *err)
+{
+    const struct catalog_snapshot *snapshot = catalog_take(server->catalog);
+    struct manifest_row *parts = NULL;
     size_t count = 0;
-    store_manifests(hooks->server->store, arena, &rows, &count);
-    const struct catalog_snapshot *snapshot = catalog_take(hooks->server->catalog);
     status result = STATUS_IS_OK;
+    store_manifests(server->store, arena, &parts, &count);
     for (size_t i = 0; i < count && status_ok(result); i++) {
-        const struct manifest_row *m = &rows[i];
-        const struct table *table = snapshot_find_table_id(snapshot, m->table);
-        struct error ignored;
-        if (table == NULL ||
-            (!access_is_admin(session->role) &&
-             (table->kind == TABLE_SHARED ? !status_ok(query_may_read(session, table, &ignored))
-                                          : !str_eq(m->owner, session->user_id)))) {
-            continue;
+        const struct table *table = snapshot_find_table_id(snapshot, parts[i].table);
+        if (table != NULL) {
+            result = write_manifest(table, &parts[i], arena, sink, err);
         }
-        str scope = m->owner.n > 0 ? m->owner : STR_LIT("shared");
-        str key = arena_format(arena, STR_FMT ":" STR_FMT ":" STR_FMT, STR(table->namespace_name),
-                               STR(table->name), STR(scope));
-        str json = arena_format(
-            arena, "{\"segments\":%llu,\"rows\":%llu,\"bytes\":%llu,\"last_sequence_number\":%lld}",
-            (unsigned long long)m->state.segments, (unsigned long long)m->state.cold_rows,
-            (unsigned long long)m->state.cold_bytes, (long long)m->state.next_file - 1);
-        struct value row[] = {
-            text_of(key),
-            text_of(table->namespace_name),
-            text_of(table->name),
-            text_of(scope),
-            text_of(arena_format(arena, "%llu", (unsigned long long)m->state.generation)),
-            value_int(TYPE_TIMESTAMP, m->state.manifest_updated_us),
-            value_int(TYPE_TIMESTAMP, m->state.manifest_updated_us),
-            value_bool(true),
-            text_of(m->state.hot_rows > 0 ? STR_LIT("pending_write") : STR_LIT("in_sync")),
-            json_of(json)};
-        result = sink->row(sink->context, row, err);
     }
     catalog_give(snapshot);
     return result;
 }
 
-/* -- the cluster of one -------------------------------------------------------------------------
- */
+/* --- which ------------------------------------------------------------------------------------ */
 
-static status cluster_row(struct hooks *hooks, struct arena *arena, const struct row_sink *sink,
-                          struct error *err)
-{
-    const struct server *server = hooks->server;
-    char host[256] = "";
-    (void)gethostname(host, sizeof host - 1);
-    int64_t up_s = (clock_wall_us(server->clock) - server->started_us) / 1000000;
-    int64_t memory_mb = (int64_t)(mem_resident_bytes() >> 20);
-    str address =
-        arena_format(arena, STR_FMT ":%u", STR(server->config->server_host), server->port);
-    struct value row[] = {text_of(STR_LIT("standalone")),
-                          value_int(TYPE_BIGINT, 1),
-                          text_of(STR_LIT("leader")),
-                          text_of(STR_LIT("active")),
-                          text_of(STR_LIT("")),
-                          text_of(address),
-                          value_bool(true),
-                          value_bool(true),
-                          value_int(TYPE_INT, 1),
-                          value_int(TYPE_INT, 1),
-                          no_bigint(),
-                          no_bigint(),
-                          no_bigint(),
-                          no_bigint(),
-                          value_null(type_of(TYPE_SMALLINT)),
-                          no_bigint(),
-                          text_of(arena_copy(arena, str_from(host))),
-                          text_of(STR_LIT(SERVER_VERSION)),
-                          no_bigint(),
-                          value_int(TYPE_BIGINT, memory_mb),
-                          value_null(type_of(TYPE_FLOAT)),
-                          value_int(TYPE_BIGINT, up_s),
-                          text_of(arena_format(arena, "%llds", (long long)up_s)),
-                          text_of(STR_LIT("linux")),
-                          text_of(STR_LIT(ARCHITECTURE))};
-    return sink->row(sink->context, row, err);
-}
-
-status system_rows_above(struct hooks *hooks, const struct session *session, str table,
+status system_rows_write(struct server *server, const struct session *session, str table,
                          struct arena *arena, const struct row_sink *sink, struct error *err)
 {
-    struct job_rows jobs = {sink, arena, 1, hooks->server->config->jobs_retries};
+    const struct server_wires *wires = &server->wires;
+    struct job_rows jobs = {server, arena, sink};
     if (str_eq_c(table, "jobs")) {
-        return jobs_each(hooks->jobs, job_row, &jobs, err);
+        return jobs_each(server->jobs, write_job, &jobs, err);
     }
     if (str_eq_c(table, "job_nodes")) {
-        return jobs_each(hooks->jobs, job_node_row, &jobs, err);
+        return jobs_each(server->jobs, write_job_node, &jobs, err);
     }
     if (str_eq_c(table, "settings")) {
-        return setting_rows(hooks, arena, sink, err);
-    }
-    if (str_eq_c(table, "stats")) {
-        struct stats stats = {sink, arena, STATUS_IS_OK, err};
-        process_stats(&stats, hooks->server);
-        data_stats(&stats, hooks);
-        return stats.result;
-    }
-    if (str_eq_c(table, "manifest")) {
-        return manifest_rows(hooks, session, arena, sink, err);
+        return write_settings(server, arena, sink, err);
     }
     if (str_eq_c(table, "cluster")) {
-        return cluster_row(hooks, arena, sink, err);
+        return write_cluster(server, arena, sink, err);
+    }
+    if (str_eq_c(table, "stats")) {
+        return write_stats(server, arena, sink, err);
+    }
+    if (str_eq_c(table, "manifest")) {
+        return write_manifests(server, arena, sink, err);
     }
     if (str_eq_c(table, "live")) {
-        return hooks->live_rows != NULL ? hooks->live_rows(hooks->live_context, sink, err)
-                                        : STATUS_IS_OK;
+        return wires->live_rows != NULL
+                   ? wires->live_rows(wires->live_context, session, arena, sink, err)
+                   : STATUS_IS_OK;
     }
-    return error_set(err, ERROR_NOT_FOUND, "system table " STR_FMT " does not exist", STR(table));
+    return error_set(err, ERROR_NOT_FOUND, "there is no table system." STR_FMT, STR(table));
 }

@@ -1,0 +1,29 @@
+/* server/bearer.h -- who asks, by an access token.
+ * For:      SQL, topics, files, exports (Authorization header only), `me` (its cookie too), the
+ *           WebSocket's `authenticate`.
+ * Manners:  a token says who someone was; the role and the right to be here come from the published
+ *           user record at every use, so a demotion or a deletion acts at once.
+ * Threads:  any; never blocks. */
+#ifndef SERVER_BEARER_H
+#define SERVER_BEARER_H
+
+#include "catalog/catalog.h"
+#include "server/http_conn.h"
+
+struct server;
+
+struct caller {
+    str user_id; /* lives in the arena */
+    enum role role;
+};
+
+/* Of the text of a token. UNAUTHENTICATED: TOKEN_EXPIRED or INVALID_CREDENTIALS. */
+MUST_USE status bearer_check_token(struct server *server, str token, struct arena *arena,
+                                   struct caller *out, struct error *err);
+/* Of the Authorization header ("Bearer", as written). MISSING_AUTHORIZATION too. */
+MUST_USE status bearer_check(struct server *server, struct http_call *call, struct caller *out,
+                             struct error *err);
+/* The token of an Authorization header; false: it is none of the scheme Bearer. */
+bool bearer_token(str header, bool any_case, str *token);
+
+#endif

@@ -1,0 +1,162 @@
+/* server/main.c -- the program kalamdb-server: [path of the TOML file], or --list-faults in testing
+ * builds. Reads the configuration, opens the log, joins the parts, serves until SIGTERM or SIGINT.
+ * Exit status: 0 a clean end; 1 it could not start; 2 bad arguments; 71 the store failed. */
+#include "base/fault.h"
+#include "base/log.h"
+#include "server/config.h"
+#include "server/server.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* Rooms that are joined to the server. */
+static const struct server_part *const parts[] = {NULL};
+enum { PART_COUNT = sizeof parts / sizeof parts[0] - 1 };
+
+static int list_faults(void)
+{
+    for (unsigned i = 0; fault_name(i) != NULL; i++) {
+        (void)printf("%s\n", fault_name(i));
+    }
+    return 0;
+}
+
+static int refuse(const char *what, const struct error *err)
+{
+    (void)fprintf(stderr, "kalamdb-server: %s: %s\n", what, err->text);
+    return 1;
+}
+
+static bool set_faults(void)
+{
+#ifdef KALAM_TESTING
+    const char *faults = getenv("KALAMDB_FAULTS");
+    if (faults != NULL && !fault_set(faults)) {
+        (void)fprintf(stderr, "kalamdb-server: KALAMDB_FAULTS is not well-formed: %s\n", faults);
+        return false;
+    }
+#endif
+    return true;
+}
+
+/* A connection is a descriptor: as many as the system lets us have. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static status open_log(const struct config *config, struct arena *arena, struct error *err)
+{
+    struct log_options options = {
+        .level = LOG_INFO, .format = LOG_COMPACT, .to_console = config->logging_to_console};
+    (void)log_level_parse(config->logging_level, &options.level);
+    (void)log_format_parse(config->logging_format, &options.format);
+    if (config->logging_path.n > 0) {
+        options.directory = str_cstr(arena, config->logging_path);
+    }
+    TRY(log_open(&options, err));
+    for (unsigned i = 0; i < config->warnings.count; i++) {
+        log_warn("config", "warning", "text=\"" STR_FMT "\"", STR(config->warnings.items[i]));
+    }
+    return STATUS_IS_OK;
+}
+
+static void end_at_once(int signal_number)
+{
+    _exit(128 + signal_number);
+}
+
+/* Signals wait for sigwait; threads started later inherit that. */
+static sigset_t hold_signals(void)
+{
+    sigset_t held;
+    (void)sigemptyset(&held);
+    (void)sigaddset(&held, SIGINT);
+    (void)sigaddset(&held, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &held, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    return held;
+}
+
+static void wait_for_signal(const sigset_t *held)
+{
+    int signal_number = 0;
+    while (sigwait(held, &signal_number) != 0) {
+    }
+    log_info("server", "signal", "number=%d", signal_number);
+    (void)signal(SIGINT, end_at_once);
+    (void)signal(SIGTERM, end_at_once);
+    (void)sigprocmask(SIG_UNBLOCK, held, NULL);
+}
+
+static void say_ready(const struct server *server)
+{
+    str host = server->config->server_host;
+    bool is_ipv6 = str_find_char(host, ':') >= 0;
+    log_info("server", "listening", "host=" STR_FMT " port=%u loops=%u workers=%u", STR(host),
+             server->port, server->loop_count, server->worker_count);
+    (void)printf("listening on %s" STR_FMT "%s:%u\n", is_ipv6 ? "[" : "", STR(host),
+                 is_ipv6 ? "]" : "", server->port);
+    (void)fflush(stdout);
+}
+
+static int serve(const struct config *config)
+{
+    struct server *server = NULL;
+    struct error err;
+    error_clear(&err);
+    sigset_t held = hold_signals();
+    if (!status_ok(server_create(config, clock_system(), parts, PART_COUNT, &server, &err))) {
+        log_error("server", "not_started", "reason=\"%s\"", err.text);
+        return refuse("cannot start", &err);
+    }
+    server_start(server);
+    say_ready(server);
+    wait_for_signal(&held);
+    server_stop(server);
+    server_destroy(server);
+    log_info("server", "stopped", "clean=true");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct config config;
+    struct arena arena;
+    struct error err;
+    error_clear(&err);
+    (void)setlocale(LC_ALL, "C");
+    if (argc == 2 && strcmp(argv[1], "--list-faults") == 0) {
+        return list_faults();
+    }
+    if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
+        (void)fprintf(stderr, "usage: kalamdb-server [server.toml]\n");
+        return 2;
+    }
+    if (!set_faults()) {
+        return 2;
+    }
+    raise_descriptors();
+    arena_init(&arena);
+    if (!status_ok(config_load(argc == 2 ? argv[1] : NULL, (const char *const *)environ, &arena,
+                               &config, &err))) {
+        return refuse("configuration", &err);
+    }
+    if (!status_ok(open_log(&config, &arena, &err))) {
+        return refuse("log", &err);
+    }
+    int code = serve(&config);
+    log_close();
+    arena_release(&arena);
+    return code;
+}
