@@ -141,7 +141,9 @@ static status load(struct jobs *jobs, struct error *err)
     kv_view_close(view);
     buf_release(&lo);
     buf_release(&hi);
-    qsort(jobs->all, jobs->count, sizeof(struct job *), compare_age);
+    if (jobs->count > 1) {
+        qsort(jobs->all, jobs->count, sizeof(struct job *), compare_age);
+    }
     return result;
 }
 
