@@ -172,26 +172,28 @@ status sql_split(str batch, struct arena *arena, const struct sql_piece **out, u
 
 /* --- shape */
 
-static char letter_of(const struct value *v)
+/* ?i ?l ?f ?t, ?d4.2 of a DECIMAL: plans depend on all of it. The bytes written. */
+static size_t put_type(char *at, const struct value *v)
 {
-    switch (v->type.id) {
-    case TYPE_INT:
-        return 'i';
-    case TYPE_BIGINT:
-        return 'l';
-    case TYPE_DECIMAL:
-        return v->type.precision == LIMIT_DECIMAL_PRECISION && v->type.scale == 0 ? 'h' : 'd';
-    case TYPE_DOUBLE:
-        return 'f';
-    default:
-        return 't';
+    static const char letters[TYPE_COUNT] = {
+        [TYPE_INT] = 'i',  [TYPE_BIGINT] = 'l', [TYPE_DOUBLE] = 'f',
+        [TYPE_TEXT] = 't', [TYPE_NONE] = 'n',   [TYPE_DECIMAL] = 'd'};
+    at[0] = '?';
+    at[1] = letters[v->type.id];
+    if (v->type.id != TYPE_DECIMAL) {
+        return 2;
     }
+    char size[16];
+    int n = snprintf(size, sizeof size, "%u.%u", v->type.precision, v->type.scale);
+    memcpy(at + 2, size, (size_t)n);
+    return 2 + (size_t)n;
 }
 
 void sql_shape(const struct sql_piece *piece, struct arena *arena, struct sql_shape *out)
 {
-    /* A literal of one byte becomes " ?i": at most three bytes for each of the text. */
-    char *text = arena_alloc(arena, piece->text.n * 3 + 1);
+    /* A literal of one byte becomes " ?i", one of two " ?d1.1": three bytes for each of the text.
+     */
+    char *text = arena_alloc(arena, piece->text.n * 3 + 8);
     struct value *values = NULL;
     unsigned count = 0;
     unsigned capacity = 0;
@@ -207,8 +209,7 @@ void sql_shape(const struct sql_piece *piece, struct arena *arena, struct sql_sh
             if (literal_decode(piece->text, token, arena, &values[count]) != NULL) {
                 values[count] = value_null(type_of(TYPE_NONE)); /* such a text never parses */
             }
-            text[n++] = '?';
-            text[n++] = letter_of(&values[count++]);
+            n += put_type(text + n, &values[count++]);
         } else if (token_is_word(piece->text, token)) {
             for (size_t j = 0; j < word.n; j++) {
                 text[n++] = str_lower_char(word.p[j]);
