@@ -162,7 +162,9 @@ static status fake_unlink(void *context, const char *path, struct error *err)
     struct fake_cold *cold = context;
     (void)err;
     lock_take(&cold->lock);
-    names_remove(&cold->now, path);
+    if (!cold->is_cut_off) {
+        names_remove(&cold->now, path);
+    }
     lock_give(&cold->lock);
     return STATUS_IS_OK;
 }

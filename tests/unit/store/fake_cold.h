@@ -26,6 +26,7 @@ struct fake_cold {
     struct fake_names now;
     struct fake_names durable;
     int64_t fail_in; /* the n-th operation from now fails with IO; 0: none */
+    bool is_cut_off; /* removes nothing: the process that asks is gone */
     uint64_t writes; /* segments written */
 };
 

@@ -45,9 +45,9 @@ static void world_start(struct world *w)
 
 static void world_stop(struct world *w)
 {
+    committer_destroy(w->committer);
     store_close(w->store);
     catalog_close(w->catalog);
-    committer_destroy(w->committer);
 }
 
 void world_open(struct world *w)
@@ -73,7 +73,9 @@ void world_crash(struct world *w)
 {
     kv_mem_set_sync(w->kv, KV_MEM_SYNC_WORKS);
     w->cold.fail_in = 0;
+    w->cold.is_cut_off = true; /* a process that is gone removes no file */
     world_stop(w);
+    w->cold.is_cut_off = false;
     world_start(w);
 }
 
@@ -83,9 +85,9 @@ void world_power_cut(struct world *w, struct rng *rng)
     kv_mem_set_sync(w->kv, KV_MEM_SYNC_FAILS);
     w->cold.fail_in = 0;
     fake_cold_power_cut(&w->cold, rng);
-    /* Files that wait are not removed by this stop: the process is gone. */
-    w->store->shelf.retired = NULL;
+    w->cold.is_cut_off = true;
     world_stop(w);
+    w->cold.is_cut_off = false;
     kv_mem_set_sync(w->kv, KV_MEM_SYNC_WORKS);
     world_start(w);
 }
@@ -131,6 +133,9 @@ void part_open(struct world *w, table_id table, const char *user, struct world_p
 
 void part_close(struct world_part *part)
 {
+    if (part->batch != NULL) {
+        batch_destroy(part->batch);
+    }
     schema_give(part->schema);
     catalog_give(part->snapshot);
     arena_release(&part->arena);
@@ -162,25 +167,25 @@ status part_insert(struct world_part *part, int64_t id, const char *text, uint64
     return result;
 }
 
-static str key_of(struct world_part *part, int64_t id)
+static str key_of(struct arena *arena, int64_t id)
 {
     struct buf key;
     buf_init(&key);
     const struct value v = value_int(TYPE_BIGINT, id);
     struct error err;
     EXPECT_OK(key_encode(&key, &v, &err), &err);
-    str copy = arena_copy(&part->arena, buf_str(&key));
+    str copy = arena_copy(arena, buf_str(&key));
     buf_release(&key);
     return copy;
 }
 
 static status get_version(struct world_part *part, struct kv_view *view, int64_t id,
-                          struct table_row *row, struct error *err)
+                          struct arena *arena, struct table_row *row, struct error *err)
 {
     struct table_read *read = NULL;
     TRY(table_read_open(part->w->store, view, &part->part, (struct cold_slot){0}, KV_MAY_BLOCK,
-                        &part->arena, &read, err));
-    return table_get(read, key_of(part, id), KV_MAY_BLOCK, part->schema, row, err);
+                        arena, &read, err));
+    return table_get(read, key_of(arena, id), KV_MAY_BLOCK, part->schema, row, err);
 }
 
 status part_update(struct world_part *part, uint64_t expect_seq, int64_t id, const char *text,
@@ -188,7 +193,7 @@ status part_update(struct world_part *part, uint64_t expect_seq, int64_t id, con
 {
     struct kv_view *view = kv_view_open(part->w->kv);
     struct table_row row;
-    status result = get_version(part, view, id, &row, err);
+    status result = get_version(part, view, id, &part->arena, &row, err);
     kv_view_close(view);
     TRY(result);
     if (!row.found || row.is_deleted) {
@@ -213,7 +218,7 @@ status part_delete_row(struct world_part *part, uint64_t expect_seq, int64_t id,
 {
     struct kv_view *view = kv_view_open(part->w->kv);
     struct table_row row;
-    status result = get_version(part, view, id, &row, err);
+    status result = get_version(part, view, id, &part->arena, &row, err);
     kv_view_close(view);
     TRY(result);
     if (!row.found || row.is_deleted) {
@@ -272,34 +277,43 @@ static void copy_text(struct world_row *row, const struct value *v)
                    v->is_null || v->as.text.p == NULL ? "" : v->as.text.p);
 }
 
-status part_get_row(struct world_part *part, struct kv_view *view, int64_t id,
-                    struct world_row *out, struct error *err)
+static status open_row(struct world_part *part, const struct table_row *row, struct world_row *out,
+                       struct error *err)
 {
-    struct table_row row;
-    *out = (struct world_row){0};
-    TRY(get_version(part, view, id, &row, err));
-    out->found = row.found;
-    if (!row.found) {
-        return STATUS_IS_OK;
-    }
     struct schema *schema = NULL;
     struct row opened;
-    TRY(catalog_schema(part->w->catalog, part->part.table->id, row_schema_version(row.bytes),
+    TRY(catalog_schema(part->w->catalog, part->part.table->id, row_schema_version(row->bytes),
                        &schema, err));
-    status result = row_open(&opened, schema, row.bytes, err);
+    status result = row_open(&opened, schema, row->bytes, err);
     if (status_ok(result)) {
-        struct value id_value = row_value(&opened, 0);
+        struct value id = row_value(&opened, 0);
         struct value text = row_value(&opened, 1);
-        out->is_deleted = row.is_deleted;
-        out->tier = row.tier;
-        out->seq = row.seq;
-        out->id = id_value.as.integer;
+        out->is_deleted = row->is_deleted;
+        out->tier = row->tier;
+        out->seq = row->seq;
+        out->id = id.as.integer;
         copy_text(out, &text);
-        if (opened.is_tombstone != row.is_deleted) {
+        if (opened.is_tombstone != row->is_deleted) {
             result = error_set(err, ERROR_CORRUPT, "key entry and row differ about a tombstone");
         }
     }
     schema_give(schema);
+    return result;
+}
+
+status part_get_row(struct world_part *part, struct kv_view *view, int64_t id,
+                    struct world_row *out, struct error *err)
+{
+    struct arena arena;
+    arena_init(&arena);
+    struct table_row row;
+    *out = (struct world_row){0};
+    status result = get_version(part, view, id, &arena, &row, err);
+    out->found = status_ok(result) && row.found;
+    if (out->found) {
+        result = open_row(part, &row, out, err);
+    }
+    arena_release(&arena);
     return result;
 }
 
@@ -342,7 +356,9 @@ status part_read_all(struct world_part *part, struct kv_view *view, bool with_de
     struct table_read *read = NULL;
     struct duck_source source;
     bool is_open = false;
-    struct batch *batch = table_batch_create(part->schema);
+    if (part->batch == NULL) {
+        part->batch = table_batch_create(part->schema);
+    }
     status result = table_read_open(part->w->store, view != NULL ? view : own, &part->part,
                                     (struct cold_slot){0}, KV_MAY_BLOCK, &arena, &read, err);
     if (status_ok(result)) {
@@ -353,16 +369,15 @@ status part_read_all(struct world_part *part, struct kv_view *view, bool with_de
     }
     bool done = false;
     while (status_ok(result) && !done) {
-        batch_reset(batch);
-        result = source.next(source.state, batch, &done, err);
+        batch_reset(part->batch);
+        result = source.next(source.state, part->batch, &done, err);
         if (status_ok(result)) {
-            take_rows(part->schema, batch, out);
+            take_rows(part->schema, part->batch, out);
         }
     }
     if (is_open) {
         source.close(source.state);
     }
-    batch_destroy(batch);
     arena_release(&arena);
     if (own != NULL) {
         kv_view_close(own);

@@ -52,6 +52,7 @@ struct world_part {
     const struct catalog_snapshot *snapshot;
     struct schema *schema;
     struct table_part part;
+    struct batch *batch; /* of part_read_all, made by its first call */
 };
 void part_open(struct world *w, table_id table, const char *user, struct world_part *out);
 void part_close(struct world_part *part);
