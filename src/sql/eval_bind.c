@@ -39,21 +39,26 @@ static status refuse_types(struct eval_binder *b, enum expr_op op, struct type l
 
 /* --- casts */
 
-status eval_bind_cast(struct eval_binder *b, struct eval **e, struct type to)
+static status refuse_cast(struct eval_binder *b, struct type from, struct type to)
+{
+    struct buf text;
+    buf_init(&text);
+    type_append_sql(&text, from);
+    buf_append_c(&text, " to ");
+    type_append_sql(&text, to);
+    status result = eval_refuse(b, "the cast from", buf_str(&text));
+    buf_release(&text);
+    return result;
+}
+
+status eval_bind_cast_late(struct eval_binder *b, struct eval **e, struct type to)
 {
     struct eval *from = *e;
     if (type_eq(from->type, to) || to.id == TYPE_NONE) {
         return STATUS_IS_OK;
     }
     if (!eval_can_cast(from->type, to)) {
-        struct buf text;
-        buf_init(&text);
-        type_append_sql(&text, from->type);
-        buf_append_c(&text, " to ");
-        type_append_sql(&text, to);
-        status result = eval_refuse(b, "the cast from", buf_str(&text));
-        buf_release(&text);
-        return result;
+        return refuse_cast(b, from->type, to);
     }
     struct eval *cast = eval_new(b, EVAL_CAST, to);
     cast->is_constant = from->is_constant;
@@ -64,9 +69,20 @@ status eval_bind_cast(struct eval_binder *b, struct eval **e, struct type to)
             status_ok(eval_cast(&from->as.constant, to, b->arena, &v, NULL))) {
             cast->code = EVAL_CONSTANT;
             cast->as.constant = v;
-        } /* else it fails when it runs: perhaps never, in a branch of CASE */
+        }
     }
     *e = cast;
+    return STATUS_IS_OK;
+}
+
+status eval_bind_cast(struct eval_binder *b, struct eval **e, struct type to)
+{
+    const struct eval *from = *e;
+    TRY(eval_bind_cast_late(b, e, to));
+    if ((*e)->code == EVAL_CAST && from->code == EVAL_CONSTANT) {
+        struct value v;
+        return eval_cast(&from->as.constant, to, b->arena, &v, b->err); /* it says why not */
+    }
     return STATUS_IS_OK;
 }
 
@@ -87,36 +103,47 @@ static unsigned whole_digits(struct type type)
     }
 }
 
-static bool fits_smallint(const struct eval *e)
-{
-    return e->code == EVAL_CONSTANT && !e->as.constant.is_null &&
-           e->as.constant.as.integer <= INT16_MAX && e->as.constant.as.integer >= INT16_MIN;
-}
-
 enum meeting { MEET_EQUAL, MEET_ORDER, MEET_RESULT };
 
-/* Whole numbers. As a result a literal takes the type of the other when it fits in; to compare them
- * the greater type will do. */
+static enum type_id wider(enum type_id a, enum type_id b)
+{
+    return a == TYPE_BIGINT || b == TYPE_BIGINT ? TYPE_BIGINT
+           : a == TYPE_INT || b == TYPE_INT     ? TYPE_INT
+                                                : TYPE_SMALLINT;
+}
+
+/* A literal beside a whole number of another kind takes its type when the value fits in. False: the
+ * type would depend on the value that the literal has in this run (a slot). */
+static bool join_literal(const struct eval *literal, enum type_id other, enum type_id *out)
+{
+    *out = wider(literal->type.id, other);
+    bool may_fit = literal->type.id != other && other != TYPE_BIGINT;
+    if (!may_fit) {
+        return true;
+    }
+    if (literal->code != EVAL_CONSTANT) { /* digits alone are as wide as they need to be */
+        return other == TYPE_INT && !literal->is_negated;
+    }
+    int64_t v = literal->as.constant.as.integer;
+    int64_t high = other == TYPE_SMALLINT ? INT16_MAX : INT32_MAX;
+    if (v <= high && v >= -high - 1) {
+        *out = other;
+    }
+    return true;
+}
+
+/* As a result a literal takes the type of the other; to compare them the wider one will do. */
 static bool join_integers(const struct eval *a, const struct eval *b, enum meeting how,
                           struct type *out)
 {
-    bool is_adapting = a->adapts == ADAPTS_INTEGER || b->adapts == ADAPTS_INTEGER;
-    if (how == MEET_RESULT && is_adapting && a->adapts != b->adapts) {
-        const struct eval *literal = a->adapts == ADAPTS_INTEGER ? a : b;
-        const struct eval *other = literal == a ? b : a;
-        if (other->type.id == TYPE_SMALLINT && literal->code != EVAL_CONSTANT) {
-            return false; /* the type would depend on the literal of this run */
-        }
-        if (other->type.id == TYPE_SMALLINT && fits_smallint(literal)) {
-            *out = other->type;
-            return true;
-        }
+    enum type_id id = wider(a->type.id, b->type.id);
+    bool is_known = true;
+    if (how == MEET_RESULT && a->adapts != b->adapts) {
+        bool is_a = a->adapts == ADAPTS_INTEGER;
+        is_known = join_literal(is_a ? a : b, is_a ? b->type.id : a->type.id, &id);
     }
-    enum type_id id = a->type.id == TYPE_BIGINT || b->type.id == TYPE_BIGINT ? TYPE_BIGINT
-                      : a->type.id == TYPE_INT || b->type.id == TYPE_INT     ? TYPE_INT
-                                                                             : TYPE_SMALLINT;
     *out = type_of(id);
-    return true;
+    return is_known;
 }
 
 static bool join_numbers(const struct eval *a, const struct eval *b, enum meeting how,
@@ -580,7 +607,7 @@ static status bind_case(struct eval_binder *b, const struct expr *e, struct eval
     }
     TRY(eval_bind_common(b, results, count + 1, &node->type));
     for (unsigned i = 0; i <= count; i++) {
-        TRY(eval_bind_cast(b, &results[i], node->type));
+        TRY(eval_bind_cast_late(b, &results[i], node->type));
     }
     node->as.choice.results = (struct eval_list){results, count + 1};
     node->is_constant = eval_all_constant(node->as.choice.conditions) &&
@@ -691,7 +718,7 @@ static status bind_binary(struct eval_binder *b, const struct expr *e, struct ev
 static status bind_cast_expr(struct eval_binder *b, const struct expr *e, struct eval **out)
 {
     TRY(eval_bind_node(b, e->as.cast.operand, out));
-    TRY(eval_bind_cast(b, out, e->as.cast.type));
+    TRY(eval_bind_cast_late(b, out, e->as.cast.type));
     if ((*out)->adapts != ADAPTS_NOT) { /* 'a'::TEXT is no literal any more */
         struct eval *typed = ARENA_NEW(b->arena, struct eval);
         *typed = **out;

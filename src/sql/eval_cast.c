@@ -6,7 +6,6 @@
 #include "base/check.h"
 #include "model/limits.h"
 #include "sql/json_path.h"
-#include "sql/real_text.h"
 #include "sql/text.h"
 
 #include <math.h>
@@ -206,14 +205,18 @@ static status text_to_real(const struct cast *c)
     return isfinite(v) ? put_real(c, v) : fail(c);
 }
 
-/* The engine drops a time zone, the model takes it off: neither may happen silently. */
+/* The engine drops a time zone, the model takes it off: neither may happen silently. +00 is both.
+ */
 static bool has_zone(str text)
 {
     enum { DATE_BYTES = 10 };
+    bool is_behind_sign = false;
     for (size_t i = DATE_BYTES; i < text.n; i++) {
-        if (text.p[i] == '+' || text.p[i] == '-') {
+        char c = text.p[i];
+        if (is_behind_sign && c >= '1' && c <= '9') {
             return true;
         }
+        is_behind_sign |= c == '+' || c == '-';
     }
     return false;
 }
@@ -267,11 +270,7 @@ static status cast_to_text(const struct cast *c)
 {
     struct buf buf;
     buf_init(&buf);
-    if (eval_is_real(c->from->type)) {
-        real_append_cast(&buf, c->from->as.real, c->from->type.id == TYPE_FLOAT);
-    } else {
-        value_append_text(&buf, c->from);
-    }
+    value_append_text(&buf, c->from);
     c->out->as.text = arena_copy(c->arena, buf_str(&buf));
     buf_release(&buf);
     return STATUS_IS_OK;
@@ -309,11 +308,13 @@ static bool can_cast_from_text(struct type to)
            to.id != TYPE_FILE;
 }
 
-/* A decimal without digits before the point is printed by the engine without the zero. */
+/* The engine prints a decimal without digits before the point without the zero, and now and then
+ * more digits of a FLOAT or DOUBLE than it takes to read it back. */
 static bool can_cast_to_text(struct type from)
 {
     bool is_bare = from.id == TYPE_DECIMAL && from.precision == from.scale;
-    return !is_bare && from.id != TYPE_BYTES && from.id != TYPE_EMBEDDING && from.id != TYPE_FILE;
+    return !is_bare && !eval_is_real(from) && from.id != TYPE_BYTES && from.id != TYPE_EMBEDDING &&
+           from.id != TYPE_FILE;
 }
 
 bool eval_can_cast(struct type from, struct type to)

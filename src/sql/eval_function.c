@@ -227,13 +227,13 @@ static status run_joined(const struct eval *e, bool skips_nulls, const struct ev
     bool is_null = false;
     status result = STATUS_IS_OK;
     buf_init(&text);
-    for (unsigned i = 0; i < e->as.call.args.count && status_ok(result) && !is_null; i++) {
+    for (unsigned i = 0; i < e->as.call.args.count && status_ok(result); i++) {
         struct value v;
         result = eval_node(e->as.call.args.items[i], input, arena, &v, err);
         if (status_ok(result) && !v.is_null) {
             buf_append_str(&text, v.as.text);
         }
-        is_null = status_ok(result) && v.is_null && !skips_nulls;
+        is_null |= status_ok(result) && v.is_null && !skips_nulls;
     }
     *out = is_null ? value_null(e->type) : value_text(arena_copy(arena, buf_str(&text)));
     buf_release(&text);
@@ -325,7 +325,7 @@ static status bind_coalesce(struct eval_binder *b, struct eval_list args, struct
     struct type type;
     TRY(eval_bind_common(b, args.items, args.count, &type));
     for (unsigned i = 0; i < args.count; i++) {
-        TRY(eval_bind_cast(b, &args.items[i], type));
+        TRY(eval_bind_cast_late(b, &args.items[i], type));
     }
     *out = new_call(b, run_coalesce, type.id, args);
     (*out)->type = type;

@@ -120,8 +120,12 @@ struct eval_binder {
 
 struct eval *eval_new(struct eval_binder *b, enum eval_code code, struct type type);
 MUST_USE status eval_bind_node(struct eval_binder *b, const struct expr *e, struct eval **out);
-/* Puts a cast over *e where its type differs. UNSUPPORTED when the engine casts otherwise. */
+/* Puts a cast over *e where its type differs. UNSUPPORTED when the engine casts otherwise; COERCION
+ * when *e is a constant that does not fit. */
 MUST_USE status eval_bind_cast(struct eval_binder *b, struct eval **e, struct type to);
+/* The same where the value may never be needed (CASE, COALESCE, CAST): a constant that does not fit
+ * fails when it is evaluated. */
+MUST_USE status eval_bind_cast_late(struct eval_binder *b, struct eval **e, struct type to);
 /* The type in which values of one result meet (CASE, COALESCE). */
 MUST_USE status eval_bind_common(struct eval_binder *b, struct eval *const *items, unsigned count,
                                  struct type *out);

@@ -15,11 +15,11 @@ static const char *decode_double(str digits, struct value *out)
     return NULL;
 }
 
-/* [0-9]* and at most one point. */
+/* Digits and at most one point. Zeros in front count as digits, as the engine counts them. */
 static const char *decode_number(str digits, bool has_point, struct value *out)
 {
     int128 unscaled = 0;
-    unsigned precision = 0; /* digits without leading zeros */
+    unsigned precision = 0;
     unsigned scale = 0;
     bool is_after_point = false;
     for (size_t i = 0; i < digits.n; i++) {
@@ -27,11 +27,10 @@ static const char *decode_number(str digits, bool has_point, struct value *out)
             is_after_point = true;
             continue;
         }
+        bool is_idle = !has_point && unscaled == 0 && digits.p[i] == '0'; /* 007 */
         scale += is_after_point;
-        if (precision > 0 || digits.p[i] != '0') {
-            precision++;
-        }
-        if (precision > LIMIT_DECIMAL_PRECISION || scale > LIMIT_DECIMAL_PRECISION) {
+        precision += !is_idle;
+        if (precision > LIMIT_DECIMAL_PRECISION) {
             return decode_double(digits, out);
         }
         unscaled = unscaled * 10 + (digits.p[i] - '0');
@@ -40,15 +39,11 @@ static const char *decode_number(str digits, bool has_point, struct value *out)
         *out = value_int(unscaled <= INT32_MAX ? TYPE_INT : TYPE_BIGINT, (int64_t)unscaled);
         return NULL;
     }
-    if (!has_point) {
-        precision = LIMIT_DECIMAL_PRECISION;
-    } else if (precision <= scale && scale < LIMIT_DECIMAL_PRECISION) {
-        precision = scale + 1; /* 0.5 has two digits */
-    }
-    *out = (struct value){.type = {.id = TYPE_DECIMAL,
-                                   .precision = (uint8_t)(precision > scale ? precision : scale),
-                                   .scale = (uint8_t)scale},
-                          .as.decimal = unscaled};
+    *out = (struct value){
+        .type = {.id = TYPE_DECIMAL,
+                 .precision = (uint8_t)(has_point ? precision : LIMIT_DECIMAL_PRECISION),
+                 .scale = (uint8_t)scale},
+        .as.decimal = unscaled};
     return NULL;
 }
 

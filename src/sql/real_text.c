@@ -10,12 +10,7 @@ struct digits {
     int point;
 };
 
-enum {
-    FIXED_POINT_MAX_CAST = 16,
-    FIXED_POINT_MAX_JSON = 21,
-    POINT_MIN_CAST = -4,
-    POINT_MIN_JSON = -6
-};
+enum { POINT_MAX = 21, POINT_MIN = -6 }; /* between them without an exponent */
 
 /* Takes apart "123.45", "0.00012", "1.5e300". */
 static void read_digits(str text, struct digits *out)
@@ -76,54 +71,23 @@ static void append_mantissa(struct buf *out, const struct digits *s)
     buf_append_byte(out, 'e');
 }
 
-/* False: zero or not finite, and written. */
-static bool begin(struct buf *out, double v, bool is_float, struct digits *s)
+void real_append_json(struct buf *out, double v)
 {
-    if (isnan(v)) {
-        buf_append_c(out, "nan");
-        return false;
-    }
     if (signbit(v)) {
         buf_append_byte(out, '-');
         v = -v;
     }
-    if (isinf(v) || v == 0) {
-        buf_append_c(out, v == 0 ? "0.0" : "inf");
-        return false;
+    if (v == 0) {
+        buf_append_c(out, "0.0");
+        return;
     }
+    struct digits s;
     struct buf text;
     buf_init(&text);
-    if (is_float) {
-        float_append_text(&text, (float)v);
-    } else {
-        double_append_text(&text, v);
-    }
-    read_digits(buf_str(&text), s);
+    double_append_text(&text, v);
+    read_digits(buf_str(&text), &s);
     buf_release(&text);
-    return true;
-}
-
-void real_append_cast(struct buf *out, double v, bool is_float)
-{
-    struct digits s;
-    if (!begin(out, v, is_float, &s)) {
-        return;
-    }
-    if (s.point > POINT_MIN_CAST && s.point <= FIXED_POINT_MAX_CAST) {
-        append_fixed(out, &s);
-        return;
-    }
-    append_mantissa(out, &s);
-    buf_append_format(out, "%c%02d", s.point > 0 ? '+' : '-', abs(s.point - 1));
-}
-
-void real_append_json(struct buf *out, double v)
-{
-    struct digits s;
-    if (!begin(out, v, false, &s)) {
-        return;
-    }
-    if (s.point > POINT_MIN_JSON && s.point <= FIXED_POINT_MAX_JSON) {
+    if (s.point > POINT_MIN && s.point <= POINT_MAX) {
         append_fixed(out, &s);
         return;
     }

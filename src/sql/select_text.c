@@ -163,10 +163,14 @@ static status bracket_chain(struct walk *w, unsigned left, unsigned op)
                              LIMIT_EXPRESSION_DEPTH);
         }
         unsigned right = op + 1;
-        right += kind_at(w, right) == TK_MINUS; /* doc->-1 */
-        unsigned end = pass_operand(w, right);
-        if (end == right) {
+        bool has_sign = kind_at(w, right) == TK_MINUS; /* doc->-1 would be an operator of its own */
+        unsigned end = pass_operand(w, right + has_sign);
+        if (end == right + has_sign) {
             return fail_at(w, op, "right");
+        }
+        if (has_sign) {
+            w->notes[right].before = STR_LIT("(");
+            w->notes[end - 1].closes++;
         }
         const char *open = kind_at(w, op) == TK_QUESTION ? "json_contains(" : "(";
         first->before = arena_format(w->arena, "%s" STR_FMT, open, STR(first->before));
