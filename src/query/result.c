@@ -19,7 +19,8 @@ void result_append_field(struct buf *out, const struct result_column *column, un
     } else {
         type_append_wire(out, column->type);
     }
-    buf_append_format(out, ",\"index\":%u", index);
+    buf_append_c(out, ",\"index\":");
+    buf_append_u64_text(out, index);
     if (column->is_primary_key) {
         buf_append_c(out, ",\"flags\":[\"pk\",\"nn\",\"uq\"]");
     } else if (column->is_not_null) {
@@ -110,7 +111,8 @@ status result_batch(struct results *r, const struct batch *batch, struct error *
 
 void result_end_rows(struct results *r, str as_user)
 {
-    buf_append_format(r->out, "],\"row_count\":%llu", (unsigned long long)r->row_count);
+    buf_append_c(r->out, "],\"row_count\":");
+    buf_append_u64_text(r->out, r->row_count);
     if (r->was_truncated) {
         buf_append_c(r->out, ",\"truncated\":true");
     }
@@ -122,7 +124,9 @@ void result_end_rows(struct results *r, str as_user)
 void result_message(struct results *r, uint64_t row_count, str message, str as_user)
 {
     begin(r);
-    buf_append_format(r->out, "{\"row_count\":%llu,\"message\":", (unsigned long long)row_count);
+    buf_append_c(r->out, "{\"row_count\":");
+    buf_append_u64_text(r->out, row_count);
+    buf_append_c(r->out, ",\"message\":");
     json_append_text(r->out, message);
     buf_append_c(r->out, ",\"as_user\":");
     json_append_text(r->out, as_user);
