@@ -10,6 +10,8 @@ struct write_job *write_job_create(struct run *run, enum result_dml kind)
     row_write_init(&job->write, run->engine->rows, &job->arena);
     lock_init(&job->lock, LOCK_SESSION);
     cond_init(&job->ended);
+    refcount_take(&((struct catalog_snapshot *)(uintptr_t)run->snapshot)->refs);
+    job->snapshot = run->snapshot;
     job->query = run->query;
     job->kind = kind;
     return job;
@@ -19,6 +21,7 @@ void write_job_give(struct write_job *job)
 {
     if (job != NULL && refcount_give(&job->refs)) {
         row_write_release(&job->write);
+        catalog_give(job->snapshot);
         arena_release(&job->arena);
         cond_release(&job->ended);
         lock_release(&job->lock);

@@ -13,6 +13,7 @@ struct write_job {
     struct row_write write;
     struct arena arena; /* of write; one thread at a time */
     refcount refs;
+    const struct catalog_snapshot *snapshot; /* counted: the parts of write point into it */
     struct query *query;
     enum result_dml kind;
     uint64_t row_count; /* what the statement reports */
