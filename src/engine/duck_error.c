@@ -118,7 +118,8 @@ static status error_of_name(str text, struct error *err)
         return error_set(err, ERROR_COLUMN_NOT_FOUND, "Schema error: No field named " STR_FMT ".",
                          STR(a));
     }
-    if (extract(text, "Table \"", "\" does not have a column named \"", &a) &&
+    if ((extract(text, "able \"", "\" does not have a column named \"", &a) ||
+         extract(text, "alues list \"", "\" does not have a column named \"", &a)) &&
         extract(text, "does not have a column named \"", "\"", &b)) {
         return error_set(err, ERROR_COLUMN_NOT_FOUND,
                          "Schema error: No field named " STR_FMT "." STR_FMT ".", STR(a), STR(b));

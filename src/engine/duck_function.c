@@ -70,10 +70,40 @@ static void run_ulid(duckdb_function_info info, duckdb_data_chunk input, duckdb_
 /* --- COSINE_DISTANCE ----------------------------------------------------------------------------
  */
 
+/* Numbers of a FLOAT[] or DOUBLE[] column; NULL items count as 0. */
+struct number_column {
+    duckdb_vector lists;
+    duckdb_vector items;
+    const duckdb_list_entry *entries;
+    const void *data;
+    bool is_double;
+};
+
+static struct number_column number_column_of(duckdb_vector lists)
+{
+    struct number_column column = {.lists = lists,
+                                   .items = duckdb_list_vector_get_child(lists),
+                                   .entries = duckdb_vector_get_data(lists)};
+    column.data = duckdb_vector_get_data(column.items);
+    duckdb_logical_type type = duckdb_vector_get_column_type(column.items);
+    column.is_double = duckdb_get_type_id(type) == DUCKDB_TYPE_DOUBLE;
+    duckdb_destroy_logical_type(&type);
+    return column;
+}
+
+static double number_at(const struct number_column *column, idx_t index)
+{
+    if (!duck_is_valid(column->items, index)) {
+        return 0;
+    }
+    return column->is_double ? ((const double *)column->data)[index]
+                             : (double)((const float *)column->data)[index];
+}
+
 /* A query vector; kept over the rows of a chunk, as it mostly is one constant. */
 struct query_vector {
     str text; /* where it was read from; empty: from a list */
-    float *items;
+    double *items;
     size_t count;
     size_t capacity;
 };
@@ -94,21 +124,32 @@ static bool read_text_vector(struct query_vector *q, str text)
             return false;
         }
         q->items = mem_grow(q->items, &q->capacity, q->count + 1, sizeof *q->items);
-        q->items[q->count++] = (float)item;
+        q->items[q->count++] = item;
     }
     q->text = text;
     return json_scan_done(&scan);
 }
 
-static float cosine_distance(const float *a, const float *b, size_t count)
+static void read_list_vector(struct query_vector *q, const struct number_column *column, idx_t row)
+{
+    q->count = column->entries[row].length;
+    q->items = mem_grow(q->items, &q->capacity, q->count, sizeof *q->items);
+    for (size_t i = 0; i < q->count; i++) {
+        q->items[i] = number_at(column, column->entries[row].offset + i);
+    }
+}
+
+static float cosine_distance(const struct number_column *column, idx_t row, const double *query)
 {
     double dot = 0;
     double norm_a = 0;
     double norm_b = 0;
-    for (size_t i = 0; i < count; i++) {
-        dot += (double)a[i] * (double)b[i];
-        norm_a += (double)a[i] * (double)a[i];
-        norm_b += (double)b[i] * (double)b[i];
+    duckdb_list_entry entry = column->entries[row];
+    for (idx_t i = 0; i < entry.length; i++) {
+        double a = number_at(column, entry.offset + i);
+        dot += a * query[i];
+        norm_a += a * a;
+        norm_b += query[i] * query[i];
     }
     if (norm_a == 0 || norm_b == 0) {
         return 1.0F;
@@ -116,58 +157,64 @@ static float cosine_distance(const float *a, const float *b, size_t count)
     return (float)(1.0 - dot / (sqrt(norm_a) * sqrt(norm_b)));
 }
 
-/* (FLOAT[], FLOAT[]) and (FLOAT[], VARCHAR). */
+/* The query vector of a row into `q`; false: `error` says why. */
+static bool read_query(struct query_vector *q, duckdb_vector vector,
+                       const struct number_column *lists, idx_t row, char *error, size_t size)
+{
+    if (!duck_is_valid(vector, row)) {
+        snprintf(error, size, "COSINE_DISTANCE() query vector cannot be NULL");
+        return false;
+    }
+    if (lists != NULL) {
+        read_list_vector(q, lists, row);
+    } else {
+        const duckdb_string_t *cells = duckdb_vector_get_data(vector);
+        if (!read_text_vector(q, duck_string_str(&cells[row]))) {
+            snprintf(error, size,
+                     "COSINE_DISTANCE() failed to parse JSON query vector: a list of numbers is "
+                     "expected");
+            return false;
+        }
+    }
+    if (q->count == 0) {
+        snprintf(error, size, "COSINE_DISTANCE() query vector cannot be empty");
+        return false;
+    }
+    return true;
+}
+
+/* (FLOAT[] or DOUBLE[], the same or VARCHAR). */
 static void run_cosine_distance(duckdb_function_info info, duckdb_data_chunk input,
                                 duckdb_vector output)
 {
-    duckdb_vector rows_vector = duckdb_data_chunk_get_vector(input, 0);
+    struct number_column column = number_column_of(duckdb_data_chunk_get_vector(input, 0));
     duckdb_vector query_vector = duckdb_data_chunk_get_vector(input, 1);
     duckdb_logical_type query_type = duckdb_vector_get_column_type(query_vector);
     bool is_text = duckdb_get_type_id(query_type) == DUCKDB_TYPE_VARCHAR;
     duckdb_destroy_logical_type(&query_type);
-    const duckdb_list_entry *entries = duckdb_vector_get_data(rows_vector);
-    const float *items = duckdb_vector_get_data(duckdb_list_vector_get_child(rows_vector));
+    struct number_column lists;
+    if (!is_text) {
+        lists = number_column_of(query_vector);
+    }
     float *out = duckdb_vector_get_data(output);
-    struct query_vector q = {0};
+    struct query_vector q = {.text = {NULL, 0}};
     char error[120] = "";
     idx_t rows = duckdb_data_chunk_get_size(input);
-    for (idx_t i = 0; i < rows && error[0] == '\0'; i++) {
-        if (!duck_is_valid(rows_vector, i)) {
+    for (idx_t i = 0; i < rows; i++) {
+        if (!duck_is_valid(column.lists, i)) {
             duck_set_null(output, i);
             continue;
         }
-        const float *query = NULL;
-        size_t count = 0;
-        if (!duck_is_valid(query_vector, i)) {
-            snprintf(error, sizeof error, "COSINE_DISTANCE() query vector cannot be NULL");
+        if (!read_query(&q, query_vector, is_text ? NULL : &lists, i, error, sizeof error)) {
             break;
         }
-        if (is_text) {
-            const duckdb_string_t *cells = duckdb_vector_get_data(query_vector);
-            if (!read_text_vector(&q, duck_string_str(&cells[i]))) {
-                snprintf(error, sizeof error,
-                         "COSINE_DISTANCE() failed to parse JSON query vector: a list of numbers "
-                         "is expected");
-                break;
-            }
-            query = q.items;
-            count = q.count;
-        } else {
-            const duckdb_list_entry *query_entries = duckdb_vector_get_data(query_vector);
-            const float *query_items =
-                duckdb_vector_get_data(duckdb_list_vector_get_child(query_vector));
-            query = query_items + query_entries[i].offset;
-            count = query_entries[i].length;
-        }
-        if (count == 0) {
-            snprintf(error, sizeof error, "COSINE_DISTANCE() query vector cannot be empty");
-        } else if (count != entries[i].length) {
+        if (q.count != column.entries[i].length) {
             snprintf(error, sizeof error,
                      "COSINE_DISTANCE() dimension mismatch: row has %" PRIu64 ", query has %zu",
-                     entries[i].length, count);
-        } else {
-            out[i] = cosine_distance(items + entries[i].offset, query, count);
+                     column.entries[i].length, q.count);
+            break;
         }
+        out[i] = cosine_distance(&column, i, q.items);
     }
     mem_free(q.items);
     if (error[0] != '\0') {
@@ -300,7 +347,7 @@ static void run_rpad(duckdb_function_info info, duckdb_data_chunk input, duckdb_
 /* --- registration -------------------------------------------------------------------------------
  */
 
-enum shape { SHAPE_NONE, SHAPE_TEXT, SHAPE_BIGINT, SHAPE_FLOAT, SHAPE_FLOATS };
+enum shape { SHAPE_NONE, SHAPE_TEXT, SHAPE_BIGINT, SHAPE_FLOAT, SHAPE_FLOATS, SHAPE_DOUBLES };
 
 static duckdb_logical_type type_of_shape(enum shape shape)
 {
@@ -311,8 +358,10 @@ static duckdb_logical_type type_of_shape(enum shape shape)
         return duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
     case SHAPE_FLOAT:
         return duckdb_create_logical_type(DUCKDB_TYPE_FLOAT);
-    case SHAPE_FLOATS: {
-        duckdb_logical_type item = duckdb_create_logical_type(DUCKDB_TYPE_FLOAT);
+    case SHAPE_FLOATS:
+    case SHAPE_DOUBLES: {
+        duckdb_logical_type item = duckdb_create_logical_type(
+            shape == SHAPE_FLOATS ? DUCKDB_TYPE_FLOAT : DUCKDB_TYPE_DOUBLE);
         duckdb_logical_type list = duckdb_create_list_type(item);
         duckdb_destroy_logical_type(&item);
         return list;
@@ -340,6 +389,12 @@ static const struct overload {
      false,
      SHAPE_FLOAT,
      {SHAPE_FLOATS, SHAPE_FLOATS}},
+    {"kalam_cosine_distance", run_cosine_distance, false, SHAPE_FLOAT, {SHAPE_DOUBLES, SHAPE_TEXT}},
+    {"kalam_cosine_distance",
+     run_cosine_distance,
+     false,
+     SHAPE_FLOAT,
+     {SHAPE_DOUBLES, SHAPE_DOUBLES}},
     {"kalam_repeat", run_repeat, false, SHAPE_TEXT, {SHAPE_TEXT, SHAPE_BIGINT}},
     {"kalam_lpad", run_lpad, false, SHAPE_TEXT, {SHAPE_TEXT, SHAPE_BIGINT}},
     {"kalam_lpad", run_lpad, false, SHAPE_TEXT, {SHAPE_TEXT, SHAPE_BIGINT, SHAPE_TEXT}},
