@@ -139,6 +139,8 @@ void catalog_close(struct catalog *catalog);
 /* The newest snapshot; give it back. */
 const struct catalog_snapshot *catalog_take(struct catalog *catalog);
 void catalog_give(const struct catalog_snapshot *snapshot); /* NULL allowed */
+/* One more hold on a snapshot that is held. */
+const struct catalog_snapshot *catalog_share(const struct catalog_snapshot *snapshot);
 /* NULL: there is none. Names are lower case already. */
 const struct table *snapshot_find_table(const struct catalog_snapshot *s, str ns, str name);
 const struct table *snapshot_find_table_id(const struct catalog_snapshot *s, table_id id);

@@ -178,6 +178,12 @@ void catalog_give(const struct catalog_snapshot *snapshot)
     }
 }
 
+const struct catalog_snapshot *catalog_share(const struct catalog_snapshot *snapshot)
+{
+    refcount_take(&((struct catalog_snapshot *)(uintptr_t)snapshot)->refs);
+    return snapshot;
+}
+
 const struct table *snapshot_find_table(const struct catalog_snapshot *s, str ns, str name)
 {
     char key[256];

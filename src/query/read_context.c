@@ -12,10 +12,9 @@ void read_context_init(struct read_context *rc, struct query_engine *engine,
                        const struct session *session, const struct catalog_snapshot *snapshot,
                        unsigned slot, struct arena *arena)
 {
-    refcount_take(&((struct catalog_snapshot *)(uintptr_t)snapshot)->refs);
     *rc = (struct read_context){.engine = engine,
                                 .session = session,
-                                .snapshot = snapshot,
+                                .snapshot = catalog_share(snapshot),
                                 .view = kv_view_open(engine->store),
                                 .arena = arena,
                                 .slot = {slot, slot}};

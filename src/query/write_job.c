@@ -10,8 +10,7 @@ struct write_job *write_job_create(struct run *run, enum result_dml kind)
     row_write_init(&job->write, run->engine->rows, &job->arena);
     lock_init(&job->lock, LOCK_SESSION);
     cond_init(&job->ended);
-    refcount_take(&((struct catalog_snapshot *)(uintptr_t)run->snapshot)->refs);
-    job->snapshot = run->snapshot;
+    job->snapshot = catalog_share(run->snapshot);
     job->query = run->query;
     job->kind = kind;
     return job;

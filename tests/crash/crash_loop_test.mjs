@@ -306,8 +306,25 @@ async function setUp() {
   await server.kill();
 }
 
+// A server that dies in the middle of a flush: what recovery then finds to undo.
+async function dieInFlush() {
+  const server = new Server('flush.after_rename=crash@1');
+  stopping = false;
+  if (await server.start() && await server.login()) {
+    const work = [maintain(server), ...Array.from({ length: WRITERS }, (_, w) => write(server, w))];
+    await Promise.race([server.ended, new Promise((done) => setTimeout(done, WORK_MS))]);
+    await server.kill();
+    stopping = true;
+    await Promise.all(work);
+  }
+  await server.kill();
+  counts.deaths++;
+}
+
 async function cycle(number, point) {
-  const at = 1 + random(3);
+  const inRecovery = point?.startsWith('recover.');
+  if (inRecovery) await dieInFlush();
+  const at = inRecovery ? 1 : 1 + random(3);
   const server = new Server(point ? `${point}=crash@${at}` : undefined);
   stopping = false;
   let died = !await server.start();
