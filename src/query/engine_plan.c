@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "query/find_rows.h"
 #include "query/system.h"
+#include "sql/select_text.h"
 
 /* -- resolving names ----------------------------------------------------------------------------
  */
@@ -108,7 +109,10 @@ status engine_plan_get(struct run *run, struct duck *duck, str text, enum engine
         .default_limit = is_limited ? run->engine->limits.default_query_limit : 0,
         .limit_max = is_limited ? run->engine->limits.max_query_limit : 0};
     str own = arena_copy(&plan->base.arena, text);
-    status result = gate_check(&options, own, &plan->base.arena, &plan->gate, err);
+    status result = select_text_rewrite(own, &plan->base.arena, &own, err);
+    if (status_ok(result)) {
+        result = gate_check(&options, own, &plan->base.arena, &plan->gate, err);
+    }
     if (!status_ok(result)) {
         plan_give(&plan->base);
         return result;
