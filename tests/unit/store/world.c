@@ -26,18 +26,19 @@ static void world_start(struct world *w)
                                                 .fail_stop = note_failure,
                                                 .fail_context = w};
     w->committer = committer_create(&committer);
-    const struct catalog_options catalog = {.store = w->kv,
-                                            .committer = w->committer,
-                                            .clock = &w->clock.clock,
-                                            .cold_directory = STR_LIT("/cold")};
+    const struct catalog_options catalog = {
+        .store = w->kv,
+        .committer = w->committer,
+        .clock = &w->clock.clock,
+        .cold_directory = str_from(w->real_root != NULL ? w->real_root : cold_root)};
     EXPECT_OK(catalog_open(&catalog, &w->catalog, &w->err), &w->err);
     w->options.kv = w->kv;
     w->options.committer = w->committer;
     w->options.catalog = w->catalog;
     w->options.clock = &w->clock.clock;
-    w->options.cold_root = cold_root;
-    w->options.cold = &w->cold.engine;
-    w->options.files = &w->cold.files;
+    w->options.cold_root = w->real_root != NULL ? w->real_root : cold_root;
+    w->options.cold = w->real_cold != NULL ? w->real_cold : &w->cold.engine;
+    w->options.files = w->real_cold != NULL ? NULL : &w->cold.files;
     w->options.sink = &w->sink;
     EXPECT_OK(store_open(&w->options, &w->store, &w->err), &w->err);
     EXPECT_OK(store_recover(w->store, &w->recovered, &w->err), &w->err);
@@ -54,7 +55,8 @@ void world_open(struct world *w)
 {
     struct change_sink sink = w->sink;
     struct store_options options = w->options;
-    *w = (struct world){.sink = sink, .options = options};
+    *w = (struct world){
+        .sink = sink, .options = options, .real_cold = w->real_cold, .real_root = w->real_root};
     w->kv = kv_mem_open();
     fake_clock_init(&w->clock, start_wall_us);
     fake_cold_init(&w->cold);

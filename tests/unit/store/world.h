@@ -23,7 +23,9 @@ struct world {
     struct committer *committer;
     struct catalog *catalog;
     struct fake_cold cold;
-    struct change_sink sink; /* set before world_open_with or world_restart */
+    struct change_sink sink;             /* set before world_open_with or world_restart */
+    const struct cold_engine *real_cold; /* NULL: the fake */
+    const char *real_root;               /* its folder, with real files */
     struct store *store;
     struct store_options options; /* as given to store_open */
     struct recover_result recovered;
