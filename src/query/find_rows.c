@@ -54,6 +54,25 @@ status find_rows_by_key(struct run *run, const struct expression_table *table,
     return STATUS_IS_OK;
 }
 
+/* The newest version of the key: without the table state when the row is hot. */
+static status read_row(struct run *run, struct read_context *rc, const struct table *table,
+                       const struct schema *schema, str key, struct table_row *row,
+                       struct error *err)
+{
+    enum kv_get_mode mode = run->may_block ? KV_MAY_BLOCK : KV_NO_IO;
+    bool is_elsewhere = true;
+    if (table->kind != TABLE_STREAM) {
+        TRY(table_get_hot(rc->engine->rows, rc->view, read_context_part(rc, table), key, mode,
+                          rc->arena, row, &is_elsewhere, err));
+    }
+    if (!is_elsewhere) {
+        return STATUS_IS_OK;
+    }
+    struct table_read *read = NULL;
+    TRY(read_context_table(rc, table, mode, &read, err));
+    return table_get(read, key, mode, schema, row, err);
+}
+
 status find_rows_get(struct run *run, struct read_context *rc, const struct table *table,
                      const struct expression_table *names, const struct key_condition *condition,
                      struct found_row *out, struct error *err)
@@ -63,17 +82,12 @@ status find_rows_get(struct run *run, struct read_context *rc, const struct tabl
     if (condition->is_never) {
         return STATUS_IS_OK;
     }
-    enum kv_get_mode mode = run->may_block ? KV_MAY_BLOCK : KV_NO_IO;
     struct buf key;
     buf_init(&key);
     struct table_row row = {0};
-    struct table_read *read = NULL;
     status result = key_encode(&key, &condition->key, err);
     if (status_ok(result)) {
-        result = read_context_table(rc, table, mode, &read, err);
-    }
-    if (status_ok(result)) {
-        result = table_get(read, buf_str(&key), mode, schema, &row, err);
+        result = read_row(run, rc, table, schema, buf_str(&key), &row, err);
     }
     buf_release(&key);
     if (result.code == STATUS_UNAVAILABLE && !run->may_block) {

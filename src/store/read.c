@@ -232,3 +232,34 @@ status table_get(struct table_read *read, str key, enum kv_get_mode mode,
     *out = row;
     return STATUS_IS_OK;
 }
+
+status table_get_hot(struct store *store, struct kv_view *view, const struct table_part *part,
+                     str key, enum kv_get_mode mode, struct arena *arena, struct table_row *out,
+                     bool *is_elsewhere, struct error *err)
+{
+    CHECK(part->table->kind != TABLE_STREAM);
+    struct kv_store *kv = store->options.kv;
+    struct buf scratch;
+    buf_init(&scratch);
+    struct table_row row = {.tier = TIER_HOT};
+    *is_elsewhere = false;
+    str value = {0};
+    status result = kv_get(kv, view, KV_KEY_INDEX, part_key(&scratch, part, KEY_INDEX, key), mode,
+                           arena, &value, &row.found, err);
+    struct key_entry entry = {0};
+    if (status_ok(result) && row.found) {
+        result = key_entry_decode(value, &entry, err);
+    }
+    if (status_ok(result) && row.found) {
+        row.seq = entry.seq;
+        row.is_deleted = entry.is_deleted;
+        /* A version is in `r` exactly when it is above flushed_seq of the same view. */
+        bool is_hot = false;
+        result = kv_get(kv, view, part->family, part_number_key(&scratch, part, KEY_ROW, entry.seq),
+                        mode, arena, &row.bytes, &is_hot, err);
+        *is_elsewhere = !is_hot && !entry.is_deleted; /* nobody reads a cold tombstone by key */
+    }
+    buf_release(&scratch);
+    *out = row;
+    return result;
+}
