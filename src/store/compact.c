@@ -616,7 +616,7 @@ void compact_step(struct compact *compact)
     case COMPACT_EMPTY:
     case COMPACT_FAILED:
     case COMPACT_STATE_COUNT:
-        CHECK(!"a compaction that is over takes no step");
+        CHECK(false); /* it is over: there is no step to take */
     }
 }
 

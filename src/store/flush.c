@@ -535,7 +535,7 @@ void flush_step(struct flush *flush)
     case FLUSH_EMPTY:
     case FLUSH_FAILED:
     case FLUSH_STATE_COUNT:
-        CHECK(!"a flush that is over takes no step");
+        CHECK(false); /* it is over: there is no step to take */
     }
 }
 

@@ -16,7 +16,7 @@ enum kv_family table_kind_family(enum table_kind kind)
     case TABLE_SYSTEM:
         break;
     }
-    CHECK(!"a system table has no rows in the store");
+    CHECK(false); /* a system table has no rows in the store */
     return KV_SYSTEM;
 }
 
@@ -32,7 +32,7 @@ enum partition_class table_kind_class(enum table_kind kind)
     case TABLE_SYSTEM:
         break;
     }
-    CHECK(!"a system table has no rows in the store");
+    CHECK(false); /* a system table has no rows in the store */
     return PARTITION_SYSTEM;
 }
 
