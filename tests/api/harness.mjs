@@ -47,6 +47,7 @@ const DEFAULTS = {
 function tomlOf(settings) {
   const lines = [];
   for (const [section, values] of Object.entries(settings)) {
+    if (Object.keys(values).length === 0) continue;
     lines.push(`[${section}]`);
     for (const [key, value] of Object.entries(values)) lines.push(`${key} = ${JSON.stringify(value)}`);
     lines.push('');
@@ -77,10 +78,12 @@ export class Server {
     for (const name of Object.keys(env)) if (env[name] === null) delete env[name];
     this.child = spawn(program, [this.tomlPath], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(this);
+    this.isEnding = false; // by us
     this.child.stderr.setEncoding('utf8').on('data', (text) => (this.output += text));
     this.ended = new Promise((resolve) =>
       this.child.once('exit', (code, signal) => {
         running.delete(this);
+        if (!this.isEnding) process.stderr.write(`server ended: code ${code}, signal ${signal}\n${this.output}\n`);
         resolve({ code, signal });
       }),
     );
@@ -112,6 +115,7 @@ export class Server {
   // SIGTERM, and a clean end. Sanitizers report by the exit code.
   async stop() {
     if (!running.has(this)) return;
+    this.isEnding = true;
     this.child.kill('SIGTERM');
     const timer = setTimeout(() => this.child.kill('SIGKILL'), STOP_MS);
     const { code, signal } = await this.ended;
@@ -121,6 +125,7 @@ export class Server {
 
   // As a power cut would, but for what the system has in its caches.
   async kill() {
+    this.isEnding = true;
     this.child.kill('SIGKILL');
     await this.ended;
   }

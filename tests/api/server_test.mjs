@@ -1,0 +1,157 @@
+// tests/api/server_test.mjs -- the life of the program: start, refusals to start, a clean end, restart.
+// Goal: what was answered is there after any end; a folder is never served twice or by a program that
+// is too old; every refusal says why and ends with status 1.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { test } from 'node:test';
+import { eventually, startServer } from './harness.mjs';
+
+const program = process.env.KALAM_SERVER;
+const run = (args, env = {}) => spawnSync(program, args, { encoding: 'utf8', env: { ...process.env, ...env }, timeout: 60000 });
+
+test('rows, users and schemas are there after a restart and after a kill', async () => {
+  const server = await startServer();
+  await server.exec('CREATE NAMESPACE app');
+  await server.exec('CREATE TABLE app.t (id BIGINT PRIMARY KEY, name TEXT)');
+  await server.exec("INSERT INTO app.t (id, name) VALUES (1, 'one')");
+  const before = await server.rows('SELECT _seq FROM app.t WHERE id = 1');
+  await server.restart();
+  assert.deepEqual(await server.rows('SELECT id, name FROM app.t'), [{ id: '1', name: 'one' }]);
+  await server.exec("INSERT INTO app.t (id, name) VALUES (2, 'two')");
+  await server.user('ann');
+  await server.kill();
+  await server.start();
+  server.token = null;
+  assert.deepEqual(await server.rows('SELECT id FROM app.t ORDER BY id'), [{ id: '1' }, { id: '2' }]);
+  await server.login('ann', 'user-password-1');
+  const after = await server.rows('SELECT _seq FROM app.t ORDER BY _seq DESC LIMIT 1');
+  assert.ok(BigInt(after[0]._seq) > BigInt(before[0]._seq));
+  await server.stop();
+  await server.destroy();
+});
+
+test('tokens outlive a restart: the secret is kept in the data folder, for its owner alone', async () => {
+  const server = await startServer();
+  const { token } = await server.login();
+  await server.restart();
+  assert.equal((await server.sql('SELECT 1', { token })).status, 200);
+  const secret = fs.statSync(path.join(server.dir, 'data', 'jwt_secret'));
+  assert.equal(secret.mode & 0o777, 0o600);
+  assert.equal(secret.size, 32);
+  assert.equal(fs.statSync(path.join(server.dir, 'data')).mode & 0o777, 0o700);
+  await server.stop();
+  await server.destroy();
+});
+
+test('a data folder is served once at a time', async () => {
+  const server = await startServer();
+  const second = run([server.tomlPath]);
+  assert.equal(second.status, 1);
+  assert.match(second.stderr, /in use by another server/);
+  assert.equal((await server.get('/health')).status, 200);
+  await server.stop();
+  await server.destroy();
+});
+
+test('a folder of a newer format, or with an unknown feature, is refused before a byte is written', async () => {
+  const server = await startServer();
+  await server.stop();
+  const data = path.join(server.dir, 'data');
+  const list = () => fs.readdirSync(data, { recursive: true }).map((name) => [name, fs.statSync(path.join(data, name)).mtimeMs]);
+  for (const [format, message] of [
+    ['{"format":2,"features":[]}', /has format 2/],
+    ['{"format":1,"features":["encrypted"]}', /feature 'encrypted'/],
+    ['garbage', /FORMAT in the data directory cannot be read/],
+  ]) {
+    fs.writeFileSync(path.join(data, 'FORMAT'), format);
+    const before = list();
+    const refused = run([server.tomlPath]);
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, message);
+    assert.deepEqual(list(), before);
+  }
+  await server.destroy();
+});
+
+test('a port that is taken, a bad file, a bad argument are refused with the reason', async () => {
+  const server = await startServer();
+  const taken = run([server.tomlPath], { KALAMDB_SERVER_PORT: String(server.port), KALAMDB_DATA_DIR: path.join(server.dir, 'other') });
+  assert.equal(taken.status, 1);
+  assert.match(taken.stderr, /port/i);
+  const bad = path.join(server.dir, 'bad.toml');
+  fs.writeFileSync(bad, '[server]\nport = "x"\n');
+  const refused = run([bad]);
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /bad\.toml:2/);
+  assert.equal(run([path.join(server.dir, 'missing.toml')]).status, 1);
+  assert.equal(run(['--help-me']).status, 2);
+  assert.equal(run(['a', 'b']).status, 2);
+  await server.stop();
+  await server.destroy();
+});
+
+test('another address than this machine needs a secret and origins', async () => {
+  const server = await startServer();
+  const env = { KALAMDB_SERVER_HOST: '0.0.0.0', KALAMDB_SERVER_PORT: '0', KALAMDB_DATA_DIR: path.join(server.dir, 'other') };
+  const refused = run([server.tomlPath], env);
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /allowed_origins/);
+  await server.stop();
+  await server.destroy();
+});
+
+test('--list-faults names the fault points, and KALAMDB_FAULTS must name one of them', () => {
+  const listed = run(['--list-faults']);
+  assert.equal(listed.status, 0);
+  assert.ok(listed.stdout.split('\n').includes('commit.before_write'));
+  assert.equal(run([], { KALAMDB_FAULTS: 'no.such.point=crash' }).status, 2);
+});
+
+test('requests that run are answered before the end; new connections are refused', async () => {
+  const server = await startServer();
+  await server.login();
+  const slow = server.sql('SELECT count(*) AS n FROM range(30000000) a WHERE a.range % 7 = 3');
+  const idle = net.connect(server.port, server.host);
+  idle.on('error', () => {});
+  await eventually(async () => (await server.get('/health')).status === 200, 'the server answers');
+  const [reply] = await Promise.all([slow, server.stop()]);
+  assert.ok([200, 400].includes(reply.status), reply.text);
+  assert.ok(reply.body.took > 0);
+  idle.destroy();
+  await server.destroy();
+});
+
+test('a second signal ends at once', async () => {
+  const server = await startServer({ env: { ASAN_OPTIONS: 'detect_leaks=0' } });
+  const { token } = await server.login();
+  const body = JSON.stringify({ sql: 'SELECT count(*) FROM range(100000000000) a' });
+  void server.raw(
+    `POST /v1/api/sql HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+  await eventually(() => server.output.includes('engine_opened'), 'the statement runs');
+  server.isEnding = true;
+  const began = Date.now();
+  server.child.kill('SIGTERM');
+  await eventually(() => server.output.includes('stopping'), 'the first signal is seen');
+  server.child.kill('SIGTERM');
+  const { code, signal } = await server.ended;
+  assert.ok(code === 143 || signal === 'SIGTERM', `code ${code} signal ${signal}`);
+  assert.ok(Date.now() - began < 9000);
+  await server.destroy();
+});
+
+test('a server that nobody asks anything of is small', async (t) => {
+  const server = await startServer();
+  const maps = fs.readFileSync(`/proc/${server.child.pid}/maps`, 'utf8');
+  const rss = Number(/VmRSS:\s+(\d+) kB/.exec(fs.readFileSync(`/proc/${server.child.pid}/status`, 'utf8'))[1]);
+  await server.stop();
+  await server.destroy();
+  if (/lib(asan|tsan)/.test(maps)) {
+    t.skip('sanitizers have a memory of their own');
+    return;
+  }
+  assert.ok(rss < 40 * 1024, `${rss} KiB`);
+});
