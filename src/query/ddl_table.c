@@ -1,18 +1,8 @@
-/* query/ddl_table.c -- CREATE, ALTER and DROP TABLE: from the tree to a catalog change. */
+/* query/ddl_table.c -- CREATE and DROP TABLE: from the tree to a catalog change. */
 #include "query/run.h"
 
 #include "auth/access.h"
-
-static status refuse_system_table(const char *verb, str ns, str name, struct error *err)
-{
-    if (!sql_is_system_namespace(ns)) {
-        return STATUS_IS_OK;
-    }
-    return error_set(err, ERROR_INVALID_OPERATION,
-                     "Cannot %s system table '" STR_FMT "." STR_FMT
-                     "'. System tables are managed internally.",
-                     verb, STR(ns), STR(name));
-}
+#include "query/column_def.h"
 
 /* SHARED unless said otherwise, or the caller's own namespace (contract http-ws.md section 2.12).
  */
@@ -32,73 +22,6 @@ static status may_create(const struct run *run, enum table_kind kind, struct err
     }
     return error_set(err, ERROR_UNAUTHORIZED, "Insufficient privileges to create %s tables",
                      table_kind_name(kind));
-}
-
-static status column_of(const struct run *run, const struct column_def *def, struct column *out,
-                        struct error *err)
-{
-    TRY(sql_check_name(def->name, NAME_COLUMN, err));
-    if (def->is_unique && !def->is_primary_key) {
-        return error_set(err, ERROR_NOT_IMPLEMENTED, "UNIQUE on column '" STR_FMT "'",
-                         STR(def->name));
-    }
-    if (def->type.id == TYPE_FILE) {
-        return error_set(err, ERROR_NOT_IMPLEMENTED, "FILE columns (column '" STR_FMT "')",
-                         STR(def->name));
-    }
-    *out = (struct column){.name = def->name,
-                           .type = def->type,
-                           .is_nullable = def->is_nullable && !def->is_primary_key,
-                           .is_primary_key = def->is_primary_key,
-                           .default_kind = def->default_kind,
-                           .absent_value = value_null(def->type)};
-    if (def->default_kind == DEFAULT_LITERAL) {
-        TRY(value_coerce(&def->default_value, def->type, def->name, run->arena, &out->default_value,
-                         err));
-        if (out->default_value.is_null && !out->is_nullable) {
-            return error_set(err, ERROR_INVALID_OPERATION,
-                             "DEFAULT NULL on NOT NULL column '" STR_FMT "'", STR(def->name));
-        }
-    }
-    return STATUS_IS_OK;
-}
-
-/* Does a generated default fit the column? */
-static status check_default_function(const struct column *c, struct error *err)
-{
-    bool fits = true;
-    switch (c->default_kind) {
-    case DEFAULT_NONE:
-    case DEFAULT_LITERAL:
-        break;
-    case DEFAULT_NOW:
-        fits = c->type.id == TYPE_TIMESTAMP || c->type.id == TYPE_DATETIME ||
-               c->type.id == TYPE_DATE || c->type.id == TYPE_TIME || c->type.id == TYPE_TEXT ||
-               c->type.id == TYPE_BIGINT;
-        break;
-    case DEFAULT_SNOWFLAKE_ID:
-        fits = c->type.id == TYPE_BIGINT || c->type.id == TYPE_TEXT;
-        break;
-    case DEFAULT_UUID_V7:
-        fits = c->type.id == TYPE_UUID || c->type.id == TYPE_TEXT;
-        break;
-    case DEFAULT_ULID:
-    case DEFAULT_CURRENT_USER:
-        fits = c->type.id == TYPE_TEXT;
-        break;
-    }
-    if (fits) {
-        return STATUS_IS_OK;
-    }
-    struct buf type;
-    buf_init(&type);
-    type_append_sql(&type, c->type);
-    status result =
-        error_set(err, ERROR_INVALID_OPERATION,
-                  "the DEFAULT function of column '" STR_FMT "' does not give a " STR_FMT,
-                  STR(c->name), STR(buf_str(&type)));
-    buf_release(&type);
-    return result;
 }
 
 /* The columns as stored; a USER table without a key gets one (design section 14). */
@@ -127,12 +50,11 @@ static status columns_of(const struct run *run, const struct create_table_part *
                                        .absent_value = value_null(type_of(TYPE_BIGINT))};
     }
     for (unsigned i = 0; i < part->columns.count; i++) {
-        TRY(column_of(run, &part->columns.items[i], &columns[n], err));
+        TRY(column_from_def(run, &part->columns.items[i], &columns[n], err));
         if ((int)i == part->primary_key) {
             columns[n].is_primary_key = true;
             columns[n].is_nullable = false;
         }
-        TRY(check_default_function(&columns[n], err));
         if (columns[n].is_primary_key && !type_is_keyable(columns[n].type.id)) {
             struct buf type;
             buf_init(&type);
@@ -155,22 +77,6 @@ static status columns_of(const struct run *run, const struct create_table_part *
     return STATUS_IS_OK;
 }
 
-static enum table_access access_of(const struct table_options *options)
-{
-    switch (options->access_level) {
-    case ACCESS_PUBLIC:
-        return TABLE_ACCESS_PUBLIC;
-    case ACCESS_RESTRICTED:
-        return TABLE_ACCESS_RESTRICTED;
-    case ACCESS_DBA:
-        return TABLE_ACCESS_DBA;
-    case ACCESS_PRIVATE:
-    case ACCESS_UNSAID:
-        break;
-    }
-    return TABLE_ACCESS_PRIVATE;
-}
-
 static void created_message(struct run *run, enum table_kind kind, str ns, str name)
 {
     run_message(run,
@@ -183,7 +89,7 @@ status run_create_table(struct run *run, struct error *err)
 {
     const struct create_table_part *part = &run->statement->as.create_table;
     str ns = run_namespace(run, part->table.ns);
-    TRY(refuse_system_table("create", ns, part->table.name, err));
+    TRY(column_refuse_system_table("create", ns, part->table.name, err));
     TRY(sql_check_name(part->table.name, NAME_TABLE, err));
     enum table_kind kind = kind_of(run, part, ns);
     TRY(may_create(run, kind, err));
@@ -199,7 +105,7 @@ status run_create_table(struct run *run, struct error *err)
         .namespace_name = ns,
         .name = part->table.name,
         .kind = kind,
-        .access = access_of(&part->options),
+        .access = column_access_of(part->options.access_level),
         .flush = {.rows = (uint32_t)part->options.flush_rows.value,
                   .interval_s = (uint32_t)part->options.flush_interval_s.value},
         .ttl_s = (uint32_t)part->options.ttl_s.value,
@@ -230,7 +136,7 @@ status run_drop_table(struct run *run, struct error *err)
 {
     const struct drop_part *part = &run->statement->as.drop;
     str ns = run_namespace(run, part->table.ns);
-    TRY(refuse_system_table("drop", ns, part->table.name, err));
+    TRY(column_refuse_system_table("drop", ns, part->table.name, err));
     if (!run->may_block) {
         return run_block(run);
     }
@@ -256,13 +162,4 @@ status run_drop_table(struct run *run, struct error *err)
     run_message(run, "Table " STR_FMT "." STR_FMT " dropped successfully. Cleanup job: " STR_FMT,
                 STR(ns), STR(part->table.name), STR(job));
     return STATUS_IS_OK;
-}
-
-/* ALTER TABLE is a part of the next step (issue: the whole SQL surface). */
-status run_alter_table(struct run *run, struct error *err)
-{
-    const struct alter_table_part *part = &run->statement->as.alter_table;
-    str ns = run_namespace(run, part->table.ns);
-    TRY(refuse_system_table("alter", ns, part->table.name, err));
-    return error_set(err, ERROR_NOT_IMPLEMENTED, "ALTER TABLE");
 }

@@ -3,6 +3,7 @@
 #include "query/run.h"
 
 #include "base/check.h"
+#include "query/column_def.h"
 #include "query/expression.h"
 #include "query/find_rows.h"
 #include "query/write_job.h"
@@ -39,47 +40,13 @@ static status find_columns(struct insert *in, struct error *err)
     return STATUS_IS_OK;
 }
 
-static status default_value(struct insert *in, const struct column *c, struct value *out,
-                            struct error *err)
-{
-    struct value made = value_null(c->type);
-    switch (c->default_kind) {
-    case DEFAULT_NONE:
-        *out = made;
-        return STATUS_IS_OK;
-    case DEFAULT_LITERAL:
-        *out = c->default_value;
-        return STATUS_IS_OK;
-    case DEFAULT_NOW:
-        made = value_int(TYPE_TIMESTAMP, in->session.now_us);
-        break;
-    case DEFAULT_SNOWFLAKE_ID:
-        made = value_int(TYPE_BIGINT, in->session.snowflake(in->session.context));
-        break;
-    case DEFAULT_UUID_V7:
-        made = (struct value){.type = {.id = TYPE_UUID}};
-        in->session.uuid_v7(in->session.context, made.as.uuid);
-        break;
-    case DEFAULT_ULID: {
-        char *text = arena_alloc(in->rows, ULID_TEXT_BYTES);
-        in->session.ulid(in->session.context, text);
-        made = value_text(str_of(text, ULID_TEXT_BYTES));
-        break;
-    }
-    case DEFAULT_CURRENT_USER:
-        made = value_text(in->session.user_id);
-        break;
-    }
-    return value_coerce(&made, c->type, c->name, in->rows, out, err);
-}
-
 /* Fills what was not given, checks NOT NULL, and adds the row. `number` counts from 1. */
 static status add_row(struct insert *in, unsigned number, struct error *err)
 {
     for (unsigned i = 0; i < in->schema->column_count; i++) {
         const struct column *c = &in->schema->columns[i];
         if (!in->given[i]) {
-            TRY(default_value(in, c, &in->values[i], err));
+            TRY(column_default_value(in->run, c, in->rows, &in->values[i], err));
         }
         if (in->values[i].is_null && !c->is_nullable) {
             return error_set(err, ERROR_CONSTRAINT,

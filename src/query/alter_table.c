@@ -1,0 +1,382 @@
+/* query/alter_table.c -- ALTER TABLE: all actions of a statement make one new version, or none
+ * (contract sql.md section 1.3; design section 14 says what is refused). Rows are never rewritten:
+ * old versions are read as the new schema has them, matched by column id. */
+#include "query/run.h"
+
+#include "auth/access.h"
+#include "query/column_def.h"
+#include "store/registry.h"
+
+/* The columns as they will be. */
+struct alter {
+    struct run *run;
+    const struct table *table;
+    struct schema *schema;
+    struct column *columns;
+    unsigned count;
+    enum table_access access;
+    bool changes_columns;
+    bool changes_access;
+    bool has_rows;
+    str text; /* "ADD COLUMN c INT, DROP COLUMN d" */
+};
+
+static int find(const struct alter *a, str name)
+{
+    for (unsigned i = 0; i < a->count; i++) {
+        if (str_eq(a->columns[i].name, name)) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+static status find_column(const struct alter *a, str name, const char *verb, unsigned *out,
+                          struct error *err)
+{
+    if (schema_find_system_column(a->schema, name) >= 0) {
+        return error_set(err, ERROR_INVALID_OPERATION,
+                         "Cannot %s column '" STR_FMT "': system column cannot be modified", verb,
+                         STR(name));
+    }
+    int at = find(a, name);
+    if (at < 0) {
+        return error_set(err, ERROR_INVALID_OPERATION, "Column '" STR_FMT "' does not exist",
+                         STR(name));
+    }
+    *out = (unsigned)at;
+    return STATUS_IS_OK;
+}
+
+static str type_text(struct arena *arena, struct type type)
+{
+    struct buf text;
+    buf_init(&text);
+    type_append_sql(&text, type);
+    str copy = arena_copy(arena, buf_str(&text));
+    buf_release(&text);
+    return copy;
+}
+
+static void describe(struct alter *a, str action)
+{
+    a->text = a->text.n == 0
+                  ? action
+                  : arena_format(a->run->arena, STR_FMT ", " STR_FMT, STR(a->text), STR(action));
+}
+
+/* -- the actions --------------------------------------------------------------------------------
+ */
+
+/* What rows of older versions show: a constant fixed now, never a later default. */
+static status absent_value(struct alter *a, struct column *c, struct error *err)
+{
+    c->absent_value = value_null(c->type);
+    if (c->is_nullable) {
+        return STATUS_IS_OK;
+    }
+    if (c->default_kind == DEFAULT_NONE) {
+        return a->has_rows ? error_set(err, ERROR_INVALID_OPERATION,
+                                       "Cannot add NOT NULL column '" STR_FMT
+                                       "' without DEFAULT: the table has rows",
+                                       STR(c->name))
+                           : STATUS_IS_OK;
+    }
+    return column_default_value(a->run, c, a->run->arena, &c->absent_value, err);
+}
+
+static status add_column(struct alter *a, const struct alter_action *action, struct error *err)
+{
+    const struct column_def *def = &action->column_def;
+    if (find(a, def->name) >= 0) {
+        if (action->if_not_exists) {
+            return STATUS_IS_OK;
+        }
+        return error_set(err, ERROR_INVALID_OPERATION, "Column '" STR_FMT "' already exists",
+                         STR(def->name));
+    }
+    if (schema_find_system_column(a->schema, def->name) >= 0) {
+        return error_set(err, ERROR_INVALID_OPERATION,
+                         "Cannot add column '" STR_FMT "': reserved system column name",
+                         STR(def->name));
+    }
+    if (def->is_primary_key) {
+        return error_set(err, ERROR_INVALID_OPERATION,
+                         "Cannot add column '" STR_FMT "' as PRIMARY KEY: the table has one",
+                         STR(def->name));
+    }
+    if (a->count >= LIMIT_COLUMNS) {
+        return error_set(err, ERROR_LIMIT, "the table has %u columns, the limit is %d", a->count,
+                         LIMIT_COLUMNS);
+    }
+    struct column *c = &a->columns[a->count];
+    TRY(column_from_def(a->run, def, c, err));
+    TRY(absent_value(a, c, err));
+    a->count++;
+    a->changes_columns = true;
+    describe(a, arena_format(a->run->arena, "ADD COLUMN " STR_FMT " " STR_FMT, STR(def->name),
+                             STR(type_text(a->run->arena, def->type))));
+    return STATUS_IS_OK;
+}
+
+static status drop_column(struct alter *a, const struct alter_action *action, struct error *err)
+{
+    unsigned at = 0;
+    if (action->if_exists && find(a, action->column) < 0) {
+        return STATUS_IS_OK;
+    }
+    TRY(find_column(a, action->column, "drop", &at, err));
+    if (a->columns[at].is_primary_key) {
+        return error_set(err, ERROR_INVALID_OPERATION,
+                         "Cannot drop column '" STR_FMT "': it is the PRIMARY KEY",
+                         STR(action->column));
+    }
+    memmove(&a->columns[at], &a->columns[at + 1], (a->count - at - 1) * sizeof *a->columns);
+    a->count--;
+    a->changes_columns = true;
+    describe(a, arena_format(a->run->arena, "DROP COLUMN " STR_FMT, STR(action->column)));
+    return STATUS_IS_OK;
+}
+
+/* Every value of `from` is one of `to`, and files need no rewriting. */
+static bool widens(struct type from, struct type to)
+{
+    if (type_eq(from, to)) {
+        return true;
+    }
+    switch (from.id) {
+    case TYPE_SMALLINT:
+        return to.id == TYPE_INT || to.id == TYPE_BIGINT || to.id == TYPE_DOUBLE;
+    case TYPE_INT:
+        return to.id == TYPE_BIGINT || to.id == TYPE_DOUBLE;
+    case TYPE_FLOAT:
+        return to.id == TYPE_DOUBLE;
+    case TYPE_DECIMAL:
+        return to.id == TYPE_DECIMAL && to.scale == from.scale && to.precision >= from.precision;
+    default:
+        return false;
+    }
+}
+
+static status change_nullability(struct alter *a, struct column *c, bool is_nullable,
+                                 struct error *err)
+{
+    if (is_nullable && c->is_primary_key) {
+        return error_set(err, ERROR_INVALID_OPERATION,
+                         "Column '" STR_FMT "' is a PRIMARY KEY and cannot be nullable",
+                         STR(c->name));
+    }
+    if (!is_nullable && c->is_nullable && a->has_rows) {
+        return error_set(err, ERROR_INVALID_OPERATION,
+                         "Cannot set column '" STR_FMT
+                         "' NOT NULL: the table has rows, which may hold NULL",
+                         STR(c->name));
+    }
+    a->changes_columns = a->changes_columns || c->is_nullable != is_nullable;
+    c->is_nullable = is_nullable;
+    return STATUS_IS_OK;
+}
+
+static status modify_column(struct alter *a, const struct alter_action *action, struct error *err)
+{
+    const struct column_def *def = &action->column_def;
+    unsigned at = 0;
+    TRY(find_column(a, def->name, "modify", &at, err));
+    struct column *c = &a->columns[at];
+    str from = type_text(a->run->arena, c->type);
+    str to = type_text(a->run->arena, def->type);
+    if (!type_eq(c->type, def->type)) {
+        if (c->is_primary_key) {
+            return error_set(err, ERROR_INVALID_OPERATION,
+                             "Cannot change the type of PRIMARY KEY column '" STR_FMT "'",
+                             STR(c->name));
+        }
+        if (!widens(c->type, def->type)) {
+            return error_set(err, ERROR_INVALID_OPERATION,
+                             "Cannot change column '" STR_FMT "' from " STR_FMT " to " STR_FMT
+                             ": not every value would fit",
+                             STR(c->name), STR(from), STR(to));
+        }
+        c->type = def->type;
+        TRY(value_coerce(&c->absent_value, c->type, c->name, a->run->arena, &c->absent_value, err));
+        if (c->default_kind == DEFAULT_LITERAL) {
+            TRY(value_coerce(&c->default_value, c->type, c->name, a->run->arena, &c->default_value,
+                             err));
+        }
+        a->changes_columns = true;
+    }
+    if (def->says_nullability) {
+        TRY(change_nullability(a, c, def->is_nullable, err));
+    }
+    describe(a, arena_format(a->run->arena, "MODIFY COLUMN " STR_FMT " " STR_FMT, STR(c->name),
+                             STR(to)));
+    return STATUS_IS_OK;
+}
+
+static status set_default(struct alter *a, const struct alter_action *action, struct error *err)
+{
+    const struct column_def *def = &action->column_def;
+    unsigned at = 0;
+    TRY(find_column(a, def->name, "modify", &at, err));
+    struct column_def whole = *def;
+    struct column *c = &a->columns[at];
+    whole.type = c->type;
+    whole.is_nullable = c->is_nullable;
+    struct column fresh;
+    TRY(column_from_def(a->run, &whole, &fresh, err));
+    c->default_kind = fresh.default_kind;
+    c->default_value = fresh.default_value;
+    a->changes_columns = true;
+    describe(a, arena_format(a->run->arena, "ALTER COLUMN " STR_FMT " SET DEFAULT " STR_FMT,
+                             STR(c->name), STR(def->default_text)));
+    return STATUS_IS_OK;
+}
+
+static status drop_default(struct alter *a, const struct alter_action *action, struct error *err)
+{
+    unsigned at = 0;
+    TRY(find_column(a, action->column, "modify", &at, err));
+    a->changes_columns = a->changes_columns || a->columns[at].default_kind != DEFAULT_NONE;
+    a->columns[at].default_kind = DEFAULT_NONE;
+    describe(a, arena_format(a->run->arena, "ALTER COLUMN " STR_FMT " DROP DEFAULT",
+                             STR(action->column)));
+    return STATUS_IS_OK;
+}
+
+static status set_nullability(struct alter *a, const struct alter_action *action, bool is_nullable,
+                              struct error *err)
+{
+    unsigned at = 0;
+    TRY(find_column(a, action->column, "modify", &at, err));
+    TRY(change_nullability(a, &a->columns[at], is_nullable, err));
+    describe(a, arena_format(a->run->arena, "ALTER COLUMN " STR_FMT " %s NOT NULL",
+                             STR(action->column), is_nullable ? "DROP" : "SET"));
+    return STATUS_IS_OK;
+}
+
+static status rename_column(struct alter *a, const struct alter_action *action, struct error *err)
+{
+    unsigned at = 0;
+    TRY(find_column(a, action->column, "rename", &at, err));
+    TRY(sql_check_name(action->new_name, NAME_COLUMN, err));
+    if (find(a, action->new_name) >= 0) {
+        return error_set(err, ERROR_INVALID_OPERATION, "Column '" STR_FMT "' already exists",
+                         STR(action->new_name));
+    }
+    a->columns[at].name = action->new_name;
+    a->changes_columns = true;
+    describe(a, arena_format(a->run->arena, "RENAME COLUMN " STR_FMT " TO " STR_FMT,
+                             STR(action->column), STR(action->new_name)));
+    return STATUS_IS_OK;
+}
+
+static status set_access(struct alter *a, const struct alter_action *action, struct error *err)
+{
+    if (a->table->kind != TABLE_SHARED) {
+        return error_set(err, ERROR_INVALID_OPERATION,
+                         "ACCESS LEVEL can only be set on SHARED tables");
+    }
+    enum table_access level = column_access_of(action->access_level);
+    if (level == TABLE_ACCESS_DBA && !access_is_admin(a->run->session.role)) {
+        return error_set(err, ERROR_UNAUTHORIZED, "Insufficient privileges to alter table");
+    }
+    a->changes_access = level != a->access;
+    a->access = level;
+    struct arena *arena = a->run->arena;
+    describe(a, arena_format(arena, "SET ACCESS LEVEL %s", table_access_name(level)));
+    return STATUS_IS_OK;
+}
+
+static status apply(struct alter *a, const struct alter_action *action, struct error *err)
+{
+    switch (action->kind) {
+    case ALTER_ADD_COLUMN:
+        return add_column(a, action, err);
+    case ALTER_DROP_COLUMN:
+        return drop_column(a, action, err);
+    case ALTER_MODIFY_COLUMN:
+        return modify_column(a, action, err);
+    case ALTER_SET_NOT_NULL:
+        return set_nullability(a, action, false, err);
+    case ALTER_DROP_NOT_NULL:
+        return set_nullability(a, action, true, err);
+    case ALTER_SET_DEFAULT:
+        return set_default(a, action, err);
+    case ALTER_DROP_DEFAULT:
+        return drop_default(a, action, err);
+    case ALTER_RENAME_COLUMN:
+        return rename_column(a, action, err);
+    case ALTER_SET_ACCESS:
+        return set_access(a, action, err);
+    case ALTER_CREATE_INDEX:
+    case ALTER_DROP_INDEX:
+        break;
+    }
+    return error_set(err, ERROR_NOT_IMPLEMENTED, "vector indexes");
+}
+
+/* -- the statement ------------------------------------------------------------------------------
+ */
+
+static status alter(struct alter *a, const struct alter_table_part *part, struct error *err)
+{
+    struct run *run = a->run;
+    a->columns =
+        ARENA_ARRAY(run->arena, struct column, a->schema->column_count + part->action_count);
+    memcpy(a->columns, a->schema->columns, a->schema->column_count * sizeof *a->columns);
+    a->count = a->schema->column_count;
+    a->access = a->table->access;
+    struct table_totals totals;
+    store_totals(run->engine->rows, a->table->id, &totals);
+    a->has_rows = totals.hot_rows + totals.cold_rows > 0;
+    for (unsigned i = 0; i < part->action_count; i++) {
+        TRY(apply(a, &part->actions[i], err));
+    }
+    str ns = a->table->namespace_name;
+    str name = a->table->name;
+    if (!a->changes_columns && !a->changes_access) {
+        run_message(run,
+                    "Table " STR_FMT "." STR_FMT " unchanged: " STR_FMT
+                    " (version %u - no changes needed)",
+                    STR(ns), STR(name), STR(a->text), a->table->version);
+        return STATUS_IS_OK;
+    }
+    struct table_change change = {.id = a->table->id,
+                                  .expected_version = a->table->version,
+                                  .columns = a->changes_columns ? a->columns : NULL,
+                                  .column_count = a->count,
+                                  .access = a->changes_access ? &a->access : NULL};
+    uint32_t version = 0;
+    TRY(catalog_alter_table(run->engine->catalog, &change, &version, err));
+    run_message(run, "Table " STR_FMT "." STR_FMT " altered successfully: " STR_FMT " (version %u)",
+                STR(ns), STR(name), STR(a->text), version);
+    return STATUS_IS_OK;
+}
+
+status run_alter_table(struct run *run, struct error *err)
+{
+    const struct alter_table_part *part = &run->statement->as.alter_table;
+    str ns = run_namespace(run, part->table.ns);
+    TRY(column_refuse_system_table("alter", ns, part->table.name, err));
+    const struct table *table = snapshot_find_table(run->snapshot, ns, part->table.name);
+    if (table == NULL) {
+        return error_set(err, ERROR_NOT_FOUND,
+                         "Table '" STR_FMT "' not found in namespace '" STR_FMT "'",
+                         STR(part->table.name), STR(ns));
+    }
+    if (!access_may_define_table(run->session.role, table->kind)) {
+        return error_set(err, ERROR_UNAUTHORIZED, "Insufficient privileges to alter table");
+    }
+    if (table->kind == TABLE_STREAM) {
+        return error_set(err, ERROR_INVALID_OPERATION,
+                         "ALTER TABLE is not supported for STREAM tables");
+    }
+    if (!run->may_block) {
+        return run_block(run);
+    }
+    struct alter a = {.run = run, .table = table};
+    TRY(catalog_table_schema(run->engine->catalog, table, &a.schema, err));
+    status result = alter(&a, part, err);
+    schema_give(a.schema);
+    return result;
+}
