@@ -149,7 +149,7 @@ void compact_destroy(struct compact *compact)
         return;
     }
     if (compact->has_folder) {
-        segment_folder_give(compact->store, compact->folder);
+        segment_job_give(compact->store, &compact->part, compact->folder);
     }
     arena_release(&compact->arena);
     if (compact->view != NULL) {
@@ -272,7 +272,7 @@ static status step_start(struct compact *compact)
     TRY(segment_directory(store, compact->snapshot, &compact->part, &compact->arena,
                           &compact->directory, err));
     compact->folder = segment_directory_path(store, compact->directory, &compact->arena);
-    compact->has_folder = segment_folder_take(store, compact->folder);
+    compact->has_folder = segment_job_take(store, &compact->part, compact->folder);
     if (!compact->has_folder) {
         return error_set(err, ERROR_BUSY, "another job works on this table");
     }
@@ -487,7 +487,7 @@ static void close_view(struct compact *compact)
 static void leave_folder(struct compact *compact)
 {
     if (compact->has_folder) {
-        segment_folder_give(compact->store, compact->folder);
+        segment_job_give(compact->store, &compact->part, compact->folder);
         compact->has_folder = false;
     }
 }
@@ -658,6 +658,60 @@ status compact_run(struct store *store, table_id table, str owner, bool is_force
     return outcome;
 }
 
+/* -- candidates ----------------------------------------------------------------------------------
+ */
+
+/* Reads the manifest of a part once per generation. */
+static struct manifest_hint read_hint(struct store *store, const struct registry_part *entry)
+{
+    struct manifest_hint hint = entry->hint;
+    if (hint.is_known && hint.generation == entry->state.generation) {
+        return hint;
+    }
+    hint = (struct manifest_hint){.is_known = true, .generation = entry->state.generation};
+    struct arena arena;
+    arena_init(&arena);
+    struct kv_view *view = kv_view_open(store->options.kv);
+    struct table_part part;
+    struct table_read *read = NULL;
+    struct error err;
+    bool is_read = registry_part_open(entry, &arena, &part) &&
+                   status_ok(table_read_open(store, view, &part, (struct cold_slot){0},
+                                             KV_MAY_BLOCK, &arena, &read, &err)) &&
+                   status_ok(table_segments(read, &err));
+    for (unsigned i = 0; is_read && i < read->segment_count; i++) {
+        const struct segment *s = &read->segments[i];
+        hint.small += s->bytes < store->options.compact_small_bytes ? 1 : 0;
+        if (s->tombstones > 0 &&
+            (hint.oldest_tombstone == 0 || s->oldest_tombstone < hint.oldest_tombstone)) {
+            hint.oldest_tombstone = s->oldest_tombstone;
+        }
+    }
+    hint.is_known = is_read;
+    arena_release(&arena);
+    kv_view_close(view);
+    registry_set_hint(&store->registry, entry->key, &hint);
+    return hint;
+}
+
+static bool is_candidate(struct store *store, const struct registry_part *entry,
+                         uint64_t expired_seq)
+{
+    const struct table_state *s = &entry->state;
+    if (s->segments == 0) {
+        return false;
+    }
+    if (s->dead > COMPACT_DEAD_ROWS || s->dead * 100 > s->cold_rows * COMPACT_DEAD_PERCENT) {
+        return true;
+    }
+    if (s->segments <= store->options.compact_small_count && expired_seq == 0) {
+        return false; /* the usual part: nothing to read */
+    }
+    struct manifest_hint hint = read_hint(store, entry);
+    return hint.small > store->options.compact_small_count ||
+           (hint.oldest_tombstone != 0 && hint.oldest_tombstone < expired_seq);
+}
+
 void store_compact_candidates(struct store *store, struct arena *arena,
                               struct compact_candidate **out, size_t *count)
 {
@@ -666,12 +720,9 @@ void store_compact_candidates(struct store *store, struct arena *arena,
     registry_list(&store->registry, (table_id){0}, arena, &parts, &part_count);
     *out = ARENA_ARRAY(arena, struct compact_candidate, part_count + 1);
     *count = 0;
+    uint64_t expired_seq = expired_before(store);
     for (size_t i = 0; i < part_count; i++) {
-        const struct table_state *s = &parts[i].state;
-        bool is_dead =
-            s->dead > COMPACT_DEAD_ROWS || s->dead * 100 > s->cold_rows * COMPACT_DEAD_PERCENT;
-        bool is_many = s->segments > store->options.compact_small_count;
-        if (s->segments > 0 && (is_dead || is_many || expired_before(store) > 0)) {
+        if (is_candidate(store, &parts[i], expired_seq)) {
             (*out)[(*count)++] = (struct compact_candidate){
                 .table = parts[i].table, .owner = registry_part_owner(&parts[i], arena)};
         }

@@ -24,6 +24,20 @@ static bool wants(const struct segment *s, uint64_t dead, const struct compact_r
     return is_dirty(s, dead, rules) || (takes_small && is_small(s, rules)) || rules->is_forced;
 }
 
+/* Many dead rows, spread so thin that no segment is worth it alone: the one with the most. */
+static void choose_deadest(const uint64_t *dead, unsigned segment_count, unsigned *first,
+                           unsigned *count)
+{
+    uint64_t total = 0;
+    for (unsigned i = 0; i < segment_count; i++) {
+        total += dead[i];
+        if (dead[i] > dead[*first]) {
+            *first = i;
+        }
+    }
+    *count = total > COMPACT_DEAD_ROWS ? 1 : 0;
+}
+
 /* The longest run of neighbours that are wanted and fit into one output. */
 void compact_choose(const struct segment *segments, const uint64_t *dead, unsigned segment_count,
                     const struct compact_rules *rules, unsigned *first, unsigned *count)
@@ -53,5 +67,8 @@ void compact_choose(const struct segment *segments, const uint64_t *dead, unsign
             *first = start;
             *count = run;
         }
+    }
+    if (*count == 0 && segment_count > 0) {
+        choose_deadest(dead, segment_count, first, count);
     }
 }

@@ -127,7 +127,8 @@ static status drop_part(struct store *store, const struct table_part *part,
     if (status_ok(outcome)) {
         outcome = table_segments(read, err);
     }
-    if (status_ok(outcome) && !take_folders(store, read, &arena, &locks)) {
+    bool has_part = status_ok(outcome) && segment_job_take(store, part, str_of(NULL, 0));
+    if (status_ok(outcome) && (!has_part || !take_folders(store, read, &arena, &locks))) {
         outcome = error_set(err, ERROR_BUSY, "another job works on the dropped table");
     }
     if (status_ok(outcome)) {
@@ -140,6 +141,9 @@ static status drop_part(struct store *store, const struct table_part *part,
         tidy_folder(store, locks.folders[i], &arena);
     }
     give_folders(store, &locks);
+    if (has_part) {
+        segment_job_give(store, part, str_of(NULL, 0));
+    }
     arena_release(&arena);
     return outcome;
 }

@@ -128,7 +128,7 @@ void flush_destroy(struct flush *flush)
         return;
     }
     if (flush->has_folder) {
-        segment_folder_give(flush->store, flush->folder);
+        segment_job_give(flush->store, &flush->part, flush->folder);
     }
     arena_release(&flush->arena);
     if (flush->view != NULL) {
@@ -157,12 +157,20 @@ struct intent_request {
     struct flush *flush;
     uint64_t file_min; /* names below may be taken in the folder */
     bool is_empty;
+    bool had_orphan;
+    uint64_t orphan_file;
 };
 
 static status intent_evaluate(struct intent_request *r, struct part_txn *p, struct error *err)
 {
-    if (p->has_intent) {
+    if (p->has_intent && store_is_unlocked()) {
         return error_set(err, ERROR_BUSY, "a flush of this table is under way");
+    }
+    if (p->has_intent) { /* the part is ours: its flush is gone, and could not be undone (disk full)
+                          */
+        r->had_orphan = true;
+        r->orphan_file = p->intent.file;
+        flush_undo_evaluate(p);
     }
     r->is_empty = p->state.hot_rows == 0;
     if (r->is_empty) {
@@ -221,13 +229,17 @@ static status step_start(struct flush *flush, bool *is_empty)
     TRY(segment_directory(flush->store, flush->snapshot, &flush->part, &flush->arena,
                           &flush->directory, err));
     flush->folder = segment_directory_path(flush->store, flush->directory, &flush->arena);
-    flush->has_folder = segment_folder_take(flush->store, flush->folder);
+    flush->has_folder = segment_job_take(flush->store, &flush->part, flush->folder);
     if (!flush->has_folder) {
         return error_set(err, ERROR_BUSY, "another job works on this table");
     }
     struct intent_request r = {.flush = flush};
     TRY(segment_next_free(flush->store, flush->folder.p, &r.file_min, err));
     TRY(submit(flush, &r.request, intent_apply));
+    if (r.had_orphan) {
+        segment_discard(flush->store,
+                        segment_path(flush->store, flush->directory, r.orphan_file, &flush->arena));
+    }
     *is_empty = r.is_empty;
     return STATUS_IS_OK;
 }
@@ -400,7 +412,7 @@ static void close_view(struct flush *flush)
 static void leave_folder(struct flush *flush)
 {
     if (flush->has_folder) {
-        segment_folder_give(flush->store, flush->folder);
+        segment_job_give(flush->store, &flush->part, flush->folder);
         flush->has_folder = false;
     }
 }

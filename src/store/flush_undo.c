@@ -11,12 +11,8 @@ struct undo_request {
     bool was_standing;
 };
 
-static void undo_evaluate(struct undo_request *r, struct part_txn *p)
+void flush_undo_evaluate(struct part_txn *p)
 {
-    if (!p->has_intent || (r->file != FLUSH_ANY_FILE && p->intent.file != r->file)) {
-        return;
-    }
-    r->was_standing = true;
     part_delete_numbers(p, KEY_DEAD, p->state.flushed_seq, p->intent.high);
     p->state.dead -= p->intent.rows_start - p->intent.rows;
     p->is_state_changed = true;
@@ -30,7 +26,10 @@ static status undo_apply(struct commit_txn *txn, struct commit_request *request)
     struct part_txn p;
     status result = part_txn_open(&p, txn, r->part, &request->error);
     if (status_ok(result)) {
-        undo_evaluate(r, &p);
+        r->was_standing = p.has_intent && (r->file == FLUSH_ANY_FILE || p.intent.file == r->file);
+        if (r->was_standing) {
+            flush_undo_evaluate(&p);
+        }
         store_change_add_state(change, &p);
     }
     part_txn_close(&p);

@@ -65,6 +65,16 @@ void registry_remove(struct registry *registry, str state_key)
     lock_give(&registry->lock);
 }
 
+void registry_set_hint(struct registry *registry, str state_key, const struct manifest_hint *hint)
+{
+    lock_take(&registry->lock);
+    struct registry_entry *entry = map_find(&registry->by_key, state_key);
+    if (entry != NULL) {
+        entry->hint = *hint;
+    }
+    lock_give(&registry->lock);
+}
+
 /* Walks from partition to partition: to the first `n` of one, over its `n` keys, past its end. */
 static status load_family(struct registry *registry, struct kv_view *view, enum kv_family family,
                           enum partition_class class, struct error *err)
@@ -130,8 +140,10 @@ void registry_list(struct registry *registry, table_id table, struct arena *aren
     for (size_t i = 0; i < registry->count; i++) {
         const struct registry_entry *entry = registry->entries[i];
         if (table.v == 0 || entry->table.v == table.v) {
-            parts[n++] = (struct registry_part){
-                .key = arena_copy(arena, entry->key), .table = entry->table, .state = entry->state};
+            parts[n++] = (struct registry_part){.key = arena_copy(arena, entry->key),
+                                                .table = entry->table,
+                                                .state = entry->state,
+                                                .hint = entry->hint};
         }
     }
     lock_give(&registry->lock);

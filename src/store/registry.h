@@ -12,10 +12,19 @@
 #include "store/records.h"
 #include "store/store.h"
 
+/* What the manifest of one generation says to those who look for work. */
+struct manifest_hint {
+    bool is_known;
+    uint64_t generation;
+    uint64_t small;            /* segments below compact_small_bytes */
+    uint64_t oldest_tombstone; /* least seq of a tombstone; 0: there is none */
+};
+
 struct registry_entry {
     str key; /* whole `n` key */
     table_id table;
     struct table_state state;
+    struct manifest_hint hint;
     size_t index; /* in registry.entries */
 };
 
@@ -34,12 +43,14 @@ MUST_USE status registry_load(struct registry *registry, struct kv_store *kv, st
 /* Sets or adds; called by publish in commit order. */
 void registry_set(struct registry *registry, str state_key, const struct table_state *state);
 void registry_remove(struct registry *registry, str state_key);
+void registry_set_hint(struct registry *registry, str state_key, const struct manifest_hint *hint);
 
 /* A copy of an entry, in an arena. */
 struct registry_part {
     str key;
     table_id table;
     struct table_state state;
+    struct manifest_hint hint;
 };
 /* All parts, or those of one table (v != 0). */
 void registry_list(struct registry *registry, table_id table, struct arena *arena,

@@ -66,6 +66,44 @@ void segment_folder_give(struct store *store, str path)
     lock_give(&shelf->lock);
 }
 
+/* The key of a part cannot be taken for a path: it starts with its class, not with a slash. */
+static bool take_part(struct store *store, const struct table_part *part)
+{
+    struct buf key;
+    buf_init(&key);
+    bool is_taken = segment_folder_take(store, part_key(&key, part, KEY_STATE, str_of(NULL, 0)));
+    buf_release(&key);
+    return is_taken;
+}
+
+static void give_part(struct store *store, const struct table_part *part)
+{
+    struct buf key;
+    buf_init(&key);
+    segment_folder_give(store, part_key(&key, part, KEY_STATE, str_of(NULL, 0)));
+    buf_release(&key);
+}
+
+bool segment_job_take(struct store *store, const struct table_part *part, str folder)
+{
+    if (!take_part(store, part)) {
+        return false;
+    }
+    if (folder.n > 0 && !segment_folder_take(store, folder)) {
+        give_part(store, part);
+        return false;
+    }
+    return true;
+}
+
+void segment_job_give(struct store *store, const struct table_part *part, str folder)
+{
+    if (folder.n > 0) {
+        segment_folder_give(store, folder);
+    }
+    give_part(store, part);
+}
+
 /* -- names ---------------------------------------------------------------------------------------
  */
 
@@ -169,6 +207,10 @@ status segment_directory(struct store *store, const struct catalog_snapshot *sna
     append_template(&filled, part_template(storage, part), part);
     buf_append_str(&path, base);
     status result = append_clean(&path, buf_str(&filled), err);
+    if (status_ok(result) && path.n > SEGMENT_DIRECTORY_BYTES_MAX) {
+        result =
+            error_set(err, ERROR_LIMIT, "a folder of segments with a path of %zu bytes", path.n);
+    }
     if (status_ok(result)) {
         str whole = buf_str(&path);
         bool is_below =

@@ -18,7 +18,7 @@
 struct segment_shelf {
     struct lock lock;             /* guards all below; never held during I/O */
     struct map verified;          /* path -> itself */
-    struct map busy;              /* folders that a job works in */
+    struct map busy;              /* folders and parts that a job works on */
     struct retired_file *retired; /* oldest first */
     struct retired_file **retired_end;
     size_t retired_count;
@@ -42,7 +42,11 @@ void segment_escape(struct buf *out, str name);
 /* "batch-12.parquet" -> 12. */
 bool segment_parse_name(str name, uint64_t *number);
 
-/* One job at a time works in a folder. False: another one does. */
+/* One job at a time works on a part, and one in a folder (parts of one folder share its names).
+ * False: another job does, nothing was taken. `folder` empty: the part alone. */
+bool segment_job_take(struct store *store, const struct table_part *part, str folder);
+void segment_job_give(struct store *store, const struct table_part *part, str folder);
+/* A folder alone, for drops. */
 bool segment_folder_take(struct store *store, str path);
 void segment_folder_give(struct store *store, str path);
 /* 1 + the greatest number of a segment file in the folder; 0: none. */

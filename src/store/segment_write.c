@@ -85,7 +85,8 @@ status segment_write_copy(struct segment_write *write, struct cold_slot slot,
         return error_set(err, ERROR_INTERNAL, "a segment has %llu rows instead of %llu",
                          (unsigned long long)written.rows, (unsigned long long)write->segment.rows);
     }
-    write->segment.stats = written.stats;
+    bool is_too_long = written.stats.n > SEGMENT_STATS_BYTES_MAX; /* hundreds of long texts */
+    write->segment.stats = is_too_long ? STR_LIT("{}") : written.stats;
     write->segment.created_us = clock_wall_us(write->store->options.clock);
     return STATUS_IS_OK;
 }

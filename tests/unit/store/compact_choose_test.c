@@ -105,3 +105,17 @@ TEST(compact_choose_stops_at_the_size_of_one_output)
     dead[0] = 1;
     expect_run(s, dead, 1, &r, 0, 1);
 }
+
+TEST(compact_choose_of_many_dead_spread_thin_takes_the_deadest_segment)
+{
+    struct segment s[SEGMENTS_MAX];
+    uint64_t dead[SEGMENTS_MAX];
+    fill(s, dead, 4, 500);
+    for (unsigned i = 0; i < 4; i++) {
+        s[i].rows = 1000000;
+        dead[i] = 12000 + (i == 2 ? 10000 : 0);
+    }
+    expect_run(s, dead, 4, &rules, 2, 1); /* 58,000 in all */
+    dead[2] = 12000;
+    expect_run(s, dead, 4, &rules, 0, 0); /* 48,000 */
+}

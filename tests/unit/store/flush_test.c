@@ -165,3 +165,51 @@ TEST(flush_points_with_an_injected_error_are_undone)
     EXPECT_UINT(flush_finish(world_flush(&w)).rows, 1);
     world_close(&w);
 }
+
+TEST(flush_after_one_that_could_not_be_undone_takes_its_place)
+{
+    struct world w = {.options = {.merge_bytes_max = 0}};
+    world_open(&w);
+    EXPECT_OK(world_insert(&w, 1, "a"), &w.err);
+    EXPECT_OK(world_insert(&w, 2, "b"), &w.err);
+    struct flush *flush = world_flush(&w);
+    flush_until(flush, FLUSH_RENAMED);
+    EXPECT_OK(world_update(&w, 1, "c"), &w.err); /* writes `d` */
+    w.cold.fail_in = 1;
+    flush_until(flush, FLUSH_UNDO);
+    static const enum kv_mem_fault full[] = {KV_MEM_STORAGE_FULL};
+    kv_mem_script(w.kv, full, 1);
+    flush_until(flush, FLUSH_STATE_COUNT);
+    struct flush_result result;
+    EXPECT_STATUS(flush_outcome(flush, &result, &w.err), IO);
+    flush_destroy(flush);
+    EXPECT_UINT(world_count_keys(&w, KEY_INTENT), 1); /* stands, and its file is there */
+    EXPECT_UINT(fake_cold_count(&w.cold, ".parquet"), 1);
+    EXPECT_UINT(flush_finish(world_flush(&w)).rows, 2);
+    EXPECT_UINT(world_count_keys(&w, KEY_INTENT), 0);
+    EXPECT_UINT(world_state(&w).dead, 0);
+    EXPECT_UINT(world_count_keys(&w, KEY_DEAD), 0);
+    EXPECT_UINT(world_state(&w).hot_rows, 0);
+    EXPECT_UINT(fake_cold_count(&w.cold, ".parquet"), 1);
+    EXPECT_STR(str_from(world_show(&w)), "1=c 2=b");
+    world_close(&w);
+}
+
+TEST(flush_commit_on_a_full_disk_is_undone_and_works_later)
+{
+    struct world w = {.options = {.merge_bytes_max = 0}};
+    world_open(&w);
+    EXPECT_OK(world_insert(&w, 1, "a"), &w.err);
+    struct flush *flush = world_flush(&w);
+    flush_until(flush, FLUSH_PLACED);
+    static const enum kv_mem_fault full[] = {KV_MEM_STORAGE_FULL};
+    kv_mem_script(w.kv, full, 1);
+    flush_until(flush, FLUSH_STATE_COUNT);
+    struct flush_result result;
+    EXPECT_STATUS(flush_outcome(flush, &result, &w.err), STORAGE_FULL);
+    flush_destroy(flush);
+    EXPECT_UINT(world_count_keys(&w, KEY_INTENT), 0);
+    EXPECT_UINT(fake_cold_count(&w.cold, "parquet"), 0);
+    EXPECT_UINT(flush_finish(world_flush(&w)).rows, 1);
+    world_close(&w);
+}

@@ -298,3 +298,23 @@ TEST(store_drop_table_while_a_flush_runs_says_busy)
     arena_release(&arena);
     world_close(&w);
 }
+
+TEST(store_drop_table_while_its_first_flush_runs_says_busy)
+{
+    struct world w = {.options = {.merge_bytes_max = 0}};
+    world_open(&w);
+    EXPECT_OK(world_insert(&w, 1, "a"), &w.err);
+    struct flush *flush = world_flush(&w); /* there is no segment, so no folder to see it by */
+    flush_until(flush, FLUSH_PLACED);
+    struct arena arena;
+    arena_init(&arena);
+    struct dropped_table dropped = drop_it(&w, w.table, &arena);
+    struct drop_result result;
+    EXPECT_STATUS(store_drop_table(w.store, &dropped, &result, &w.err), UNAVAILABLE);
+    flush_until(flush, FLUSH_STATE_COUNT);
+    flush_destroy(flush);
+    EXPECT_OK(store_drop_table(w.store, &dropped, &result, &w.err), &w.err);
+    EXPECT_UINT(fake_cold_count(&w.cold, "parquet"), 0);
+    arena_release(&arena);
+    world_close(&w);
+}
