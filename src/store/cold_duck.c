@@ -134,7 +134,8 @@ static status result_next(void *state, struct batch *batch, bool *done, struct e
     *done = found == NULL;
     for (unsigned c = 0; found != NULL && c < batch->column_count; c++) {
         for (unsigned row = 0; row < found->row_count; row++) {
-            const struct value v = batch_get(found, c, row);
+            struct value v = batch_get(found, c, row);
+            v.type = batch->columns[c].type; /* JSON, FILE, DATETIME come as their base types */
             batch_set(batch, c, row, &v);
         }
     }
