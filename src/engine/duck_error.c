@@ -170,6 +170,8 @@ static status error_of_conversion(str text, struct error *err)
         }
     }
     str to = last < 0 ? (str){NULL, 0} : str_skip(line, (size_t)last + 4);
+    ptrdiff_t when = str_find(to, STR_LIT(" when "));
+    to = when < 0 ? to : str_slice(to, 0, (size_t)when);
     bool is_type = to.n > 0 && to.n < 40;
     for (size_t i = 0; i < to.n; i++) {
         is_type = is_type && ((to.p[i] >= 'A' && to.p[i] <= 'Z') ||
@@ -213,7 +215,7 @@ static status error_of_file(const char *message, struct error *err)
     return error_set(err, ERROR_IO, "a segment cannot be read or written");
 }
 
-static status error_of_stop(struct duck_conn *conn, struct error *err)
+status duck_error_of_stop(struct duck_conn *conn, struct error *err)
 {
     switch (duck_watch_reason(conn)) {
     case DUCK_STOP_DEADLINE:
@@ -254,7 +256,7 @@ status duck_error_from(struct duck_conn *conn, const char *message, struct error
     case KIND_MEMORY:
         return error_set(err, ERROR_MEMORY, "the statement needs more memory than there is");
     case KIND_INTERRUPT:
-        return error_of_stop(conn, err);
+        return duck_error_of_stop(conn, err);
     case KIND_UNSUPPORTED:
         return error_set(
             err, ERROR_NOT_IMPLEMENTED, STR_FMT,

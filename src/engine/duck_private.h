@@ -22,7 +22,10 @@ static_assert(offsetof(struct string_view16, as.far.pointer) ==
               "string views are copied to and from the engine's");
 static_assert(sizeof(int128) == sizeof(duckdb_hugeint), "128-bit integers are copied as they are");
 
-enum { DUCK_INLINE_BYTES = 12 };
+enum {
+    DUCK_INLINE_BYTES = 12,
+    DUCK_STATEMENT_RUNS_MAX = 256 /* then it is prepared anew, see duck_run.c */
+};
 
 enum duck_stop { DUCK_STOP_NONE, DUCK_STOP_DEADLINE, DUCK_STOP_CANCEL, DUCK_STOP_MEMORY };
 
@@ -31,7 +34,9 @@ struct duck_statement {
     char *key; /* text, NUL, type bytes: see duck_run.c */
     size_t key_bytes;
     uint64_t hash;
-    uint64_t used; /* value of conn->clock at the last use */
+    uint64_t used;       /* value of conn->clock at the last use */
+    uint32_t runs;       /* executions */
+    uint64_t generation; /* duck->generation when it was prepared */
     duckdb_prepared_statement prepared;
     unsigned parameter_count;
     idx_t places[DUCK_PARAMETERS_MAX];       /* the engine's number of $n; 0: not used */
@@ -75,6 +80,8 @@ struct duck {
     unsigned conn_count;
     struct duck_conn *ddl;
     atomic_count is_broken;
+    atomic_count generation; /* +1 when views go: plans made before are made again (the engine
+                                notices a dropped view only sometimes) */
 
     struct lock views_lock; /* one DDL at a time; held over calls into the engine, which call bind
                                functions (they take names_lock) and files_list with no session */
@@ -108,6 +115,8 @@ enum duck_stop duck_watch_reason(struct duck_conn *conn);
 /* duck_error.c */
 /* Keeps what a provider said, and returns a text for the engine to carry out of its call. */
 const char *duck_report(struct duck_conn *conn, const struct error *err);
+/* Why the watchdog stopped the statement: TIMEOUT, CANCELLED, LIMIT. */
+MUST_USE status duck_error_of_stop(struct duck_conn *conn, struct error *err);
 /* Our error of the engine's text. */
 MUST_USE status duck_error_from(struct duck_conn *conn, const char *message, struct error *err);
 

@@ -79,6 +79,16 @@ void duck_statements_close(struct duck_conn *conn)
     }
 }
 
+static void drop_statement(struct duck_conn *conn, struct duck_statement *s)
+{
+    for (unsigned i = 0; i < DUCK_STATEMENTS_MAX; i++) {
+        if (conn->statements[i] == s) {
+            conn->statements[i] = NULL;
+        }
+    }
+    statement_destroy(s);
+}
+
 static status prepare(struct duck_conn *conn, str text, duckdb_prepared_statement *out,
                       struct error *err)
 {
@@ -123,6 +133,11 @@ status duck_prepare(struct duck_conn *conn, str text, const struct type *paramet
     make_key(&key, text, parameter_types, parameter_count);
     uint64_t hash = hash_bytes(buf_str(&key));
     struct duck_statement *s = find_statement(conn, buf_str(&key), hash);
+    uint64_t generation = atomic_count_get(&conn->duck->generation);
+    if (s != NULL && (s->runs >= DUCK_STATEMENT_RUNS_MAX || s->generation != generation)) {
+        drop_statement(conn, s);
+        s = NULL;
+    }
     if (s == NULL) {
         duckdb_prepared_statement prepared;
         status result = prepare(conn, text, &prepared, err);
@@ -136,6 +151,7 @@ status duck_prepare(struct duck_conn *conn, str text, const struct type *paramet
         s->key_bytes = key.n;
         s->hash = hash;
         s->prepared = prepared;
+        s->generation = generation;
         read_parameters(s, parameter_count);
         *take_place(conn) = s;
     }
@@ -324,6 +340,7 @@ status duck_execute(struct duck_statement *statement, const struct value *parame
     struct duck_conn *conn = statement->conn;
     CHECK(conn->open == NULL);
     CHECK(parameter_count == statement->parameter_count);
+    statement->runs++;
     struct duck_result *result = result_create(conn, deadline_us);
     status outcome = bind_parameters(statement, parameters, err);
     if (status_ok(outcome)) {
@@ -415,6 +432,15 @@ status duck_fetch(struct duck_result *result, const struct batch **batch, struct
     return STATUS_IS_OK;
 }
 
+/* A result that was not read to its end keeps its scans until the connection's next statement, and
+ * scans hold the caller's view. An empty text ends them now, and is never run. */
+static void end_scans(struct duck_conn *conn)
+{
+    duckdb_prepared_statement none = NULL;
+    (void)duckdb_prepare(conn->handle, "", &none);
+    duckdb_destroy_prepare(&none);
+}
+
 void duck_result_close(struct duck_result *result)
 {
     if (result == NULL) {
@@ -423,6 +449,9 @@ void duck_result_close(struct duck_result *result)
     struct duck_conn *conn = result->conn;
     drop_chunk(result);
     duckdb_destroy_result(&result->handle);
+    if (!result->is_done) {
+        end_scans(conn);
+    }
     if (result->owned != NULL) {
         duckdb_destroy_prepare(&result->owned);
     }

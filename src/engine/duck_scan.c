@@ -277,7 +277,9 @@ static void next_rows(duckdb_function_info info, duckdb_data_chunk chunk)
     while (!run->is_done && batch->row_count == 0) {
         batch_reset(batch);
         if (is_stopped(run->conn)) {
-            duckdb_function_set_error(info, "stopped");
+            status stopped = duck_error_of_stop(run->conn, &err);
+            CHECK(!status_ok(stopped));
+            duckdb_function_set_error(info, duck_report(run->conn, &err));
             return;
         }
         if (!status_ok(run->source.next(run->source.state, batch, &run->is_done, &err))) {

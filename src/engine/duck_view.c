@@ -342,6 +342,7 @@ void duck_forget_table(struct duck *duck, table_id table, uint32_t version)
             break;
         }
         drop_views(duck, entry, name);
+        (void)atomic_count_add(&duck->generation, 1);
         schema_give(entry->schema);
         mem_free(entry);
     }

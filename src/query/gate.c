@@ -293,7 +293,7 @@ static void start_walk(struct gate *g, bool has_decimal)
     for (int i = 0; i < GATE_HIDDEN_COUNT; i++) {
         g->hidden_at[i] = -1;
     }
-    g->parameter_max = 0;
+    g->parameters_used = 0;
     g->cte_count = 0;
     g->namespace_name = g->options->default_namespace;
     g->is_in_view = false;
@@ -326,10 +326,20 @@ static status walk(struct gate *g, const struct json *statement, struct gate_col
 static status check_parameters(struct gate *g)
 {
     unsigned given = g->options->parameter_count;
-    if (g->parameter_max != given) {
+    unsigned expected = 0;
+    while (expected < LIMIT_PARAMS && g->parameters_used >> expected != 0) {
+        expected++;
+    }
+    if (expected != given) {
         return error_set(g->err, ERROR_PARAMETER_COUNT,
-                         "Parameter count mismatch: expected %u parameters, got %u",
-                         g->parameter_max, given);
+                         "Parameter count mismatch: expected %u parameters, got %u", expected,
+                         given);
+    }
+    for (unsigned i = 0; i < given; i++) {
+        if ((g->parameters_used >> i & 1) == 0) {
+            /* the engine has no place to bind it to */
+            return error_set(g->err, ERROR_PARAMETER_COUNT, "Parameter $%u is not used", i + 1);
+        }
     }
     return STATUS_IS_OK;
 }

@@ -249,6 +249,8 @@ static status write_hidden(struct gate *g, int hidden, str alias)
     return STATUS_IS_OK;
 }
 
+static_assert(LIMIT_PARAMS <= 64, "one bit per parameter");
+
 static status parameter(struct gate *g, const struct json *node, str alias)
 {
     int64_t number;
@@ -259,9 +261,7 @@ static status parameter(struct gate *g, const struct json *node, str alias)
     if (g->is_in_view) {
         return gate_refuse(g, "a view has no parameters");
     }
-    if ((unsigned)number > g->parameter_max) {
-        g->parameter_max = (unsigned)number;
-    }
+    g->parameters_used |= (uint64_t)1 << (number - 1);
     write_parameter(g, (unsigned)number, alias);
     return STATUS_IS_OK;
 }

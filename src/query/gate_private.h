@@ -86,7 +86,7 @@ struct gate {
     bool has_decimal;                 /* a table or a cast of the statement has one */
     bool has_decided_decimal;         /* a literal was turned into a DOUBLE */
     int hidden_at[GATE_HIDDEN_COUNT]; /* place in plan->hidden, or -1 */
-    unsigned parameter_max;
+    uint64_t parameters_used; /* bit n - 1: $n */
 
     str namespace_name; /* for names without one; a view has its own */
     bool is_in_view;
