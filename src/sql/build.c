@@ -678,9 +678,6 @@ void build_update(struct build *b, struct table_name table, str alias, struct as
     if (returning != NULL) {
         update->returning = *returning;
     }
-    if (where == NULL) {
-        build_fail(b, ERROR_INVALID_OPERATION, "UPDATE requires a WHERE clause");
-    }
 }
 
 void build_delete(struct build *b, struct table_name table, str alias, struct expr *where,
@@ -691,8 +688,5 @@ void build_delete(struct build *b, struct table_name table, str alias, struct ex
         .table = table, .alias = alias, .where = where, .where_text = text_of(b, where)};
     if (returning != NULL) {
         part->returning = *returning;
-    }
-    if (where == NULL) {
-        build_fail(b, ERROR_INVALID_OPERATION, "DELETE requires a WHERE clause");
     }
 }

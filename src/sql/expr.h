@@ -129,4 +129,7 @@ struct expr {
     } as;
 };
 
+/* The same tree with the same values; where it stood, slots and quotes do not count. */
+bool expr_equal(const struct expr *a, const struct expr *b);
+
 #endif

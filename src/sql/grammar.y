@@ -7,7 +7,7 @@
 %token_prefix TK_
 %token_type {struct token}
 %extra_argument {struct build *b}
-%stack_size 400
+%stack_size 640
 %start_symbol start
 
 %include {

@@ -201,7 +201,8 @@ struct value literal_negate(struct value v)
         v.as.integer = -v.as.integer;
     } else {
         v.as.decimal = -v.as.decimal;
-        if (v.type.scale == 0 && v.as.decimal == INT64_MIN) {
+        bool is_integer = v.type.scale == 0 && v.type.precision == LIMIT_DECIMAL_PRECISION;
+        if (is_integer && v.as.decimal == INT64_MIN) {
             return value_int(TYPE_BIGINT, INT64_MIN);
         }
     }

@@ -59,25 +59,26 @@ static void fold_expr(struct fold *f, int start, const struct token *from, const
     emit_folded(f, TK_ENGINE, from, to);
 }
 
-static int nesting_of(const struct token *token)
+static int nesting_of(const struct fold *f, const struct token *token)
 {
-    bool is_open = token->kind == TK_LP || token->kind == TK_CASE;
-    bool is_close = token->kind == TK_RP || token->kind == TK_END;
+    char c = token->n == 1 ? f->b->text.p[token->at] : 0;
+    bool is_open = token->kind == TK_CASE || c == '(' || c == '[' || c == '{';
+    bool is_close = token->kind == TK_END || c == ')' || c == ']' || c == '}';
     return is_open ? 1 : is_close ? -1 : 0;
 }
 
-/* The first token outside parentheses of a kind for which `stops` says so; `to`: none. A closing
- * parenthesis that was not opened here stops too. */
+/* The first token outside brackets of a kind for which `stops` says so; `to`: none. A closing
+ * bracket that was not opened here stops too. */
 typedef bool stop_fn(const struct token *token, const struct token *to);
-static const struct token *find_top(const struct token *from, const struct token *to,
-                                    stop_fn *stops)
+static const struct token *find_top(const struct fold *f, const struct token *from,
+                                    const struct token *to, stop_fn *stops)
 {
     int depth = 0;
     for (const struct token *token = from; token < to; token++) {
         if (depth == 0 && stops(token, to)) {
             return token;
         }
-        depth += nesting_of(token);
+        depth += nesting_of(f, token);
         if (depth < 0) {
             return token;
         }
@@ -119,7 +120,7 @@ static bool stops_behind_source(const struct token *token, const struct token *t
 static void fold_list(struct fold *f, int start, const struct token *from, const struct token *to)
 {
     while (from < to) {
-        const struct token *comma = find_top(from, to, stops_at_comma);
+        const struct token *comma = find_top(f, from, to, stops_at_comma);
         fold_expr(f, start, from, comma);
         if (comma < to) {
             emit(f, *comma);
@@ -133,7 +134,7 @@ static void fold_list(struct fold *f, int start, const struct token *from, const
 static void fold_assignments(struct fold *f, const struct token *from, const struct token *to)
 {
     while (from < to) {
-        const struct token *comma = find_top(from, to, stops_at_comma);
+        const struct token *comma = find_top(f, from, to, stops_at_comma);
         const struct token *value = from;
         if (comma - from > 2 && from[1].kind == TK_EQ) {
             emit(f, from[0]);
@@ -152,7 +153,7 @@ static void fold_assignments(struct fold *f, const struct token *from, const str
 /* [WHERE ...] [RETURNING ...] */
 static void fold_tail(struct fold *f, const struct token *from, const struct token *to)
 {
-    const struct token *returning = find_top(from, to, stops_at_returning);
+    const struct token *returning = find_top(f, from, to, stops_at_returning);
     if (from < returning && from->kind == TK_WHERE) {
         emit(f, *from);
         fold_expr(f, TK_START_EXPR, from + 1, returning);
@@ -172,14 +173,14 @@ static void fold_copy(struct fold *f, const struct token *from, const struct tok
 
 static void fold_set(struct fold *f, const struct token *from, const struct token *to)
 {
-    const struct token *set = find_top(from, to, stops_at_set);
+    const struct token *set = find_top(f, from, to, stops_at_set);
     if (set == to) { /* ON CONFLICT DO NOTHING */
-        const struct token *returning = find_top(from, to, stops_at_returning);
+        const struct token *returning = find_top(f, from, to, stops_at_returning);
         fold_copy(f, from, returning);
         fold_tail(f, returning, to);
         return;
     }
-    const struct token *tail = find_top(set + 1, to, stops_at_where);
+    const struct token *tail = find_top(f, set + 1, to, stops_at_where);
     fold_copy(f, from, set + 1);
     fold_assignments(f, set + 1, tail);
     fold_tail(f, tail, to);
@@ -192,7 +193,7 @@ static void fold_rows(struct fold *f, const struct token *from, const struct tok
         const struct token *close = from + 1;
         emit(f, *from);
         for (;;) { /* find_top stops at the closing parenthesis of the row */
-            const struct token *stop = find_top(close, to, stops_at_comma);
+            const struct token *stop = find_top(f, close, to, stops_at_comma);
             fold_expr(f, TK_START_EXPR, close, stop);
             close = stop;
             if (stop == to || stop->kind != TK_COMMA) {
@@ -233,7 +234,7 @@ static const struct token *find_source(const struct token *from, const struct to
 static void fold_insert(struct fold *f, const struct token *from, const struct token *to)
 {
     const struct token *source = find_source(from, to);
-    const struct token *tail = find_top(source, to, stops_behind_source);
+    const struct token *tail = find_top(f, source, to, stops_behind_source);
     fold_copy(f, from, source);
     if (source < to && source->kind == TK_VALUES) {
         emit(f, *source);
@@ -252,7 +253,7 @@ static void fold_insert(struct fold *f, const struct token *from, const struct t
 
 static void fold_delete(struct fold *f, const struct token *from, const struct token *to)
 {
-    const struct token *tail = find_top(from, to, stops_at_where);
+    const struct token *tail = find_top(f, from, to, stops_at_where);
     fold_copy(f, from, tail);
     fold_tail(f, tail, to);
 }
@@ -269,7 +270,8 @@ struct expr *parse_expr_tokens(struct build *b, const struct token *from, const 
     return is_parsed ? b->expr : NULL;
 }
 
-static void parse_dml(struct cursor *c, enum statement_kind kind)
+/* The grammar, and when it stops, the grammar over the folded statement. */
+static void run_dml(struct cursor *c, enum statement_kind kind)
 {
     struct build *b = c->b;
     size_t count = (size_t)(c->end - c->at);
@@ -297,6 +299,18 @@ static void count_params(struct build *b, const struct token *from, const struct
         if (token->kind == TK_PARAM) {
             (void)build_param(b, token);
         }
+    }
+}
+
+static void parse_dml(struct cursor *c, enum statement_kind kind)
+{
+    run_dml(c, kind);
+    count_params(c->b, c->at, c->end); /* in what stayed text too */
+    const struct statement *s = c->b->statement;
+    if (kind == STATEMENT_UPDATE && s->as.update.where == NULL) {
+        build_fail(c->b, ERROR_INVALID_OPERATION, "UPDATE requires a WHERE clause");
+    } else if (kind == STATEMENT_DELETE && s->as.delete.where == NULL) {
+        build_fail(c->b, ERROR_INVALID_OPERATION, "DELETE requires a WHERE clause");
     }
 }
 
