@@ -21,6 +21,13 @@ struct update {
     struct write_job *job;
     struct row_write_table *to;
     struct value *new_values;
+    /* Of rows that the SQL engine found: */
+    struct value *old_values;
+    struct buf bytes; /* the stored form of the row at hand */
+    struct buf key;
+    struct read_context rc; /* opened by the first such row, after the view that found it */
+    bool has_context;
+    struct arena scratch; /* of one row */
 };
 
 /* -- SET ----------------------------------------------------------------------------------------
@@ -199,6 +206,54 @@ static str select_text(struct update *u)
     return copy;
 }
 
+/* What the engine has as a text or another type, as the column has it. */
+static status take_old_values(struct update *u, const struct value *values, struct error *err)
+{
+    for (unsigned i = 0; i < u->schema->column_count; i++) {
+        const struct column *c = &u->schema->columns[i];
+        TRY(value_coerce(&values[i], c->type, c->name, &u->scratch, &u->old_values[i], err));
+    }
+    unsigned width = u->schema->column_count + schema_system_column_count(u->schema);
+    for (unsigned i = u->schema->column_count; i < width; i++) {
+        u->old_values[i] = values[i];
+    }
+    return STATUS_IS_OK;
+}
+
+/* The bytes that the hot tier has, which counts them: they may be of an older version, and shorter.
+ * *found false: the row is cold, or was changed meanwhile. */
+static status load_stored(struct update *u, uint64_t seq, bool *found, struct error *err)
+{
+    struct run *run = u->run;
+    if (!u->has_context) {
+        read_context_init(&u->rc, run->engine, &run->session, run->snapshot, run->slot, run->arena);
+        u->has_context = true;
+    }
+    buf_clear(&u->key);
+    TRY(key_encode(&u->key, &u->old_values[u->schema->primary_key], err));
+    struct table_row row = {0};
+    bool is_elsewhere = false;
+    TRY(table_get_hot(run->engine->rows, u->rc.view, read_context_part(&u->rc, u->table),
+                      buf_str(&u->key), KV_MAY_BLOCK, &u->scratch, &row, &is_elsewhere, err));
+    *found = !is_elsewhere && row.found && row.seq == seq;
+    if (*found) {
+        buf_append_str(&u->bytes, row.bytes);
+    }
+    return STATUS_IS_OK;
+}
+
+/* The stored form of the row in old_values. In a table of one version it can be made again. */
+static status make_stored(struct update *u, uint64_t seq, int64_t updated_us, struct error *err)
+{
+    bool found = false;
+    buf_clear(&u->bytes);
+    if (u->schema->version > 1 && u->schema->primary_key >= 0) {
+        TRY(load_stored(u, seq, &found, err));
+    }
+    return found ? STATUS_IS_OK
+                 : row_encode(&u->bytes, u->schema, u->old_values, false, updated_us, err);
+}
+
 static status change_found(void *context, const struct value *values, unsigned count,
                            struct error *err)
 {
@@ -208,21 +263,30 @@ static status change_found(void *context, const struct value *values, unsigned c
     if (count < width) {
         return error_set(err, ERROR_INTERNAL, "the engine gave %u columns of %u", count, width);
     }
+    if (values[width - 1].as.boolean) {
+        return STATUS_IS_OK; /* a condition on _deleted finds tombstones too: nothing to change */
+    }
     const struct value *system = values + u->schema->column_count;
-    struct value *old_values = ARENA_ARRAY(&u->job->arena, struct value, width);
-    for (unsigned i = 0; i < width; i++) {
-        old_values[i] = value_copy(&u->job->arena, &values[i]);
+    uint64_t seq = (uint64_t)system[SYSTEM_SEQ].as.integer;
+    arena_reset(&u->scratch);
+    TRY(take_old_values(u, values, err));
+    TRY(make_stored(u, seq, has_updated ? system[SYSTEM_UPDATED].as.integer : 0, err));
+    return change_row(u, seq, buf_str(&u->bytes), u->old_values, values + width, err);
+}
+
+static status change_by_query(struct update *u, struct error *err)
+{
+    u->old_values = ARENA_ARRAY(u->run->arena, struct value, expression_width(u->schema));
+    buf_init(&u->bytes);
+    buf_init(&u->key);
+    arena_init(&u->scratch);
+    status result = find_rows_select(u->run, select_text(u), change_found, u, err);
+    if (u->has_context) {
+        read_context_release(&u->rc);
     }
-    struct buf bytes;
-    buf_init(&bytes);
-    status result = row_encode(&bytes, u->schema, old_values, false,
-                               has_updated ? system[SYSTEM_UPDATED].as.integer : 0, err);
-    if (status_ok(result)) {
-        result = change_row(u, (uint64_t)system[SYSTEM_SEQ].as.integer,
-                            arena_copy(&u->job->arena, buf_str(&bytes)), old_values, values + width,
-                            err);
-    }
-    buf_release(&bytes);
+    arena_release(&u->scratch);
+    buf_release(&u->key);
+    buf_release(&u->bytes);
     return result;
 }
 
@@ -244,7 +308,7 @@ static status change_rows(struct update *u, struct error *err)
     if (!u->run->may_block) {
         return run_block(u->run);
     }
-    return find_rows_select(u->run, select_text(u), change_found, u, err);
+    return change_by_query(u, err);
 }
 
 static status change(struct run *run, const struct table_name *name, const char *verb,
