@@ -504,7 +504,9 @@ bool parse_create_table(struct cursor *c)
     if (create_table(c, &c->b->statement->as.create_table)) {
         return true;
     }
-    c->b->result = error_wrap(c->b->err, "Invalid CREATE TABLE statement");
+    if (c->b->err != NULL) {
+        c->b->result = error_wrap(c->b->err, "Invalid CREATE TABLE statement");
+    }
     return false;
 }
 

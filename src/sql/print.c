@@ -5,6 +5,8 @@
 
 #include "model/limits.h"
 
+#include <math.h>
+
 static void append_quoted(struct buf *out, str text, char quote)
 {
     buf_append_byte(out, (uint8_t)quote);
@@ -115,11 +117,30 @@ static void print_literal(struct buf *out, const struct value *v)
 
 /* --- nodes */
 
+/* A minus binds less than -> and ?, so that -1 is written (-1) beside an operator. */
+static bool begins_with_minus(const struct value *v)
+{
+    switch (v->type.id) {
+    case TYPE_INT:
+    case TYPE_BIGINT:
+        return v->as.integer < 0;
+    case TYPE_DECIMAL:
+        return v->as.decimal < 0;
+    case TYPE_DOUBLE:
+        return signbit(v->as.real) != 0;
+    default:
+        return false;
+    }
+}
+
 static bool is_leaf(const struct expr *e)
 {
-    return e->kind == EXPR_LITERAL || e->kind == EXPR_PARAM || e->kind == EXPR_COLUMN ||
-           e->kind == EXPR_CALL || e->kind == EXPR_CAST || e->kind == EXPR_CASE ||
-           e->kind == EXPR_STAR || e->kind == EXPR_DEFAULT;
+    if (e->kind == EXPR_LITERAL) {
+        return !begins_with_minus(&e->as.literal.value);
+    }
+    return e->kind == EXPR_PARAM || e->kind == EXPR_COLUMN || e->kind == EXPR_CALL ||
+           e->kind == EXPR_CAST || e->kind == EXPR_CASE || e->kind == EXPR_STAR ||
+           e->kind == EXPR_DEFAULT;
 }
 
 static void print_operand(struct buf *out, const struct expr *e)

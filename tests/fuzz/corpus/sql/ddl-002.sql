@@ -1,0 +1,1 @@
+create namespace if not exists App

@@ -1,0 +1,1 @@
+ALTER NAMESPACE app SET OPTIONS (a = 'x', b = true, c = 1, d = -1.5)

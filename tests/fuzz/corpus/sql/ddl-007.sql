@@ -1,0 +1,1 @@
+SET NAMESPACE `app`

@@ -1,0 +1,1 @@
+CREATE STORAGE s TYPE filesystem PATH '/data/x'

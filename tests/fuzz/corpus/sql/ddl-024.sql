@@ -1,0 +1,1 @@
+CREATE USER 'alice' WITH PASSWORD 'p' ROLE user EMAIL 'a@b'

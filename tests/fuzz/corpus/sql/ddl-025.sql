@@ -1,0 +1,1 @@
+CREATE USER bob WITH OAUTH '{"provider":"x"}' ROLE 'developer'

@@ -1,0 +1,1 @@
+ALTER TOPIC app.t ADD SOURCE app.x ON INSERT WHERE a > 1 WITH (payload = 'full')

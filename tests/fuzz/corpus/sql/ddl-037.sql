@@ -1,0 +1,1 @@
+CONSUME FROM app.t FROM 15

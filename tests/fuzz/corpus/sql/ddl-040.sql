@@ -1,0 +1,1 @@
+CREATE USER TABLE m (id BIGINT, PRIMARY KEY (id)) LOCATION '/d/${user_id}/' FLUSH POLICY ROWS 1000 INTERVAL '5 minutes' WITH (deleted_retention = '7d')

@@ -1,0 +1,1 @@
+CREATE STREAM TABLE m (id INT) WITH (retention = '10s', ephemeral = true, max_buffer = 1000)

@@ -1,0 +1,1 @@
+CREATE USER 'Al''ice' WITH PASSWORD 'p''w' ROLE Admin EMAIL 'a@b'

@@ -1,0 +1,1 @@
+ALTER TOPIC a.t ADD SOURCE b.x ON UPDATE WHERE y = 'WITH' AND z WITH (payload = KEY)

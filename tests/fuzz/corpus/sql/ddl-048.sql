@@ -1,0 +1,1 @@
+ALTER NAMESPACE a SET OPTIONS (x = 'y', n = -5, f = 1.5, b = false)

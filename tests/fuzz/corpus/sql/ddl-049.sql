@@ -1,0 +1,1 @@
+CREATE VIEW a.v (x, y) AS SELECT 1, 2 -- end

@@ -1,0 +1,1 @@
+INSERT INTO t VALUES (1) ON CONFLICT (id) DO UPDATE SET a = excluded.a, b = DEFAULT WHERE t.a > 1 RETURNING id AS i, a + 1 b

@@ -1,0 +1,1 @@
+UPDATE ns.t AS x SET a = x.a + 1, b = DEFAULT WHERE x.id = $1 RETURNING *

@@ -1,0 +1,1 @@
+DELETE FROM ns.t AS x WHERE x.id IN (1, 2) RETURNING id

@@ -1,0 +1,1 @@
+update system.users set storage_mode = 'region' where user_id = 'u'

@@ -1,0 +1,1 @@
+INSERT INTO t (first, last, by, nulls, values, do) VALUES (1, 2, 3, 4, 5, 6)

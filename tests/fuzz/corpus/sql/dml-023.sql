@@ -1,0 +1,1 @@
+INSERT INTO App.T AS n (Id, "Name") VALUES (1, 'it''s'), (-2, DEFAULT) ON CONFLICT (id) DO UPDATE SET name = excluded.name || '!' WHERE n.id > 0 RETURNING *, id x

@@ -1,0 +1,1 @@
+UPDATE t SET a = (SELECT max(x) FROM u), b = b + 1, c = EXTRACT(year FROM ts) WHERE id IN (SELECT id FROM v WHERE w = ')') AND x = 1 RETURNING id, a[1] AS y

@@ -1,0 +1,1 @@
+INSERT INTO t (a, b) VALUES (1, now() - INTERVAL '1 day'), ([1, 2], {'x': 1}) RETURNING a

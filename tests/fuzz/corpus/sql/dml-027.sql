@@ -1,0 +1,1 @@
+SELECT *, Id AS "Key", a+1 x FROM App.T u WHERE (u.id = 5) ORDER BY a DESC NULLS FIRST, b LIMIT 10 OFFSET $3

@@ -1,0 +1,8 @@
+DELETE FROM t WHERE concat(NULL);
+DELETE FROM t WHERE lower('ÄBC');
+DELETE FROM t WHERE upper('äß');
+DELETE FROM t WHERE length('äbc');
+DELETE FROM t WHERE length(nul::text);
+DELETE FROM t WHERE x LIKE 'a%';
+DELETE FROM t WHERE x LIKE 'A%';
+DELETE FROM t WHERE x ILIKE 'A_C'

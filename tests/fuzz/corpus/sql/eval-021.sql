@@ -1,0 +1,8 @@
+DELETE FROM t WHERE j->>'f';
+DELETE FROM t WHERE j->'w';
+DELETE FROM t WHERE j->'a'->0;
+DELETE FROM t WHERE j->'a'->'b'->'x';
+DELETE FROM t WHERE j->NULL;
+DELETE FROM t WHERE NULL->'a';
+DELETE FROM t WHERE '[1,2]'->0;
+DELETE FROM t WHERE '{"a":1,"a":2}'->'a'

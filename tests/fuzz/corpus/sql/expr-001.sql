@@ -1,0 +1,8 @@
+DELETE FROM t WHERE a OR b AND NOT c = d;
+DELETE FROM t WHERE a AND b AND c OR d;
+DELETE FROM t WHERE (a AND b) AND (c AND d);
+DELETE FROM t WHERE a + b * c - d;
+DELETE FROM t WHERE a || b + c;
+DELETE FROM t WHERE - a * b;
+DELETE FROM t WHERE a - -5;
+DELETE FROM t WHERE - -a

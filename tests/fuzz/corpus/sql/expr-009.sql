@@ -1,0 +1,8 @@
+DELETE FROM t WHERE a = 1 AND t._deleted;
+DELETE FROM t WHERE a = '_deleted';
+DELETE FROM t WHERE CASE WHEN a THEN _Deleted END;
+DELETE FROM t WHERE f(a, b, lower(_deleted));
+DELETE FROM t WHERE a IN (1, _deleted);
+DELETE FROM t WHERE b BETWEEN 1 AND 2;
+DELETE FROM t WHERE x LIKE y ESCAPE _deleted;
+DELETE FROM t WHERE - _deleted IS NULL

@@ -1,0 +1,1 @@
+DESCRIBE TABLE app.t

@@ -1,0 +1,1 @@
+STORAGE FLUSH TABLE app.t

@@ -1,0 +1,1 @@
+KILL JOB 'FL-1'

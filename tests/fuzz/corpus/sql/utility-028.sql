@@ -1,0 +1,1 @@
+KILL LIVE QUERY 'u-c-s'

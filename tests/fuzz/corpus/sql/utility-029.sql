@@ -1,0 +1,1 @@
+KILL LIVE QUERY abc-12

@@ -1,0 +1,1 @@
+BACKUP DATABASE TO '/backups/1'

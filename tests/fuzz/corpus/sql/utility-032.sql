@@ -1,0 +1,1 @@
+RESTORE DATABASE FROM '/backups/1'

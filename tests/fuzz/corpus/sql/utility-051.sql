@@ -1,0 +1,1 @@
+ROLLBACK WORK TO a

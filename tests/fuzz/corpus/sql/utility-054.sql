@@ -1,0 +1,1 @@
+EXECUTE AS USER 'u' (SELECT 1)

@@ -1,0 +1,1 @@
+SUBSCRIBE TO t WHERE a = 1 OPTIONS (last_rows = 5)

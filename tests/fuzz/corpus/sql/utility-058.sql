@@ -1,0 +1,1 @@
+SUBSCRIBE TO SELECT a FROM app.t WHERE options = 1

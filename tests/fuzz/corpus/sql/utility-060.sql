@@ -1,0 +1,1 @@
+EXECUTE AS USER 'O''Hara' ( INSERT INTO t VALUES (1); )

@@ -1,0 +1,1 @@
+CLUSTER PURGE --upto 77

@@ -1,0 +1,1 @@
+KILL LIVE QUERY u-1:c.2_x

@@ -1,0 +1,1 @@
+SUBSCRIBE TO App.T WHERE a = 'OPTIONS (' OPTIONS (last_rows = 5, batch_size = 10, from_seq_id = 7)
