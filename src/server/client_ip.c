@@ -54,9 +54,9 @@ static bool parse_group(str text, uint8_t bytes[2])
     return true;
 }
 
-/* Groups between colons into `bytes`; the last may be an IPv4 address. Returns how many bytes, or
- * -1. Empty text: none. */
-static int parse_groups(str text, uint8_t bytes[16])
+/* Groups between colons into `bytes`; at the end of an address the last may be an IPv4 address.
+ * Returns how many bytes, or -1. Empty text: none. */
+static int parse_groups(str text, bool is_end, uint8_t bytes[16])
 {
     unsigned used = 0;
     while (text.n > 0) {
@@ -66,7 +66,7 @@ static int parse_groups(str text, uint8_t bytes[16])
         if (colon >= 0 && text.n == 0) {
             return -1; /* ends in a colon */
         }
-        if (colon < 0 && used <= 12 && parse_ipv4(group, bytes + used)) {
+        if (is_end && colon < 0 && used <= 12 && parse_ipv4(group, bytes + used)) {
             return (int)used + 4;
         }
         if (used > 14 || !parse_group(group, bytes + used)) {
@@ -83,10 +83,10 @@ static bool parse_ipv6(str text, uint8_t bytes[16])
     uint8_t tail[16] = {0};
     ptrdiff_t gap = str_find(text, STR_LIT("::"));
     if (gap < 0) {
-        return parse_groups(text, bytes) == 16;
+        return parse_groups(text, true, bytes) == 16;
     }
-    int front = parse_groups(str_slice(text, 0, (size_t)gap), head);
-    int back = parse_groups(str_skip(text, (size_t)gap + 2), tail);
+    int front = parse_groups(str_slice(text, 0, (size_t)gap), false, head);
+    int back = parse_groups(str_skip(text, (size_t)gap + 2), true, tail);
     if (front < 0 || back < 0 || front + back > 14) {
         return false;
     }

@@ -122,6 +122,14 @@ static str request_id(struct http_call *call)
     return str_of(call->request_id_text, 16);
 }
 
+/* The peer's address; texts short enough were made when it came. */
+static str peer_of(struct http_conn *conn, struct arena *arena)
+{
+    char text[CONN_PEER_TEXT_BYTES];
+    return conn->peer_bytes > 0 ? arena_copy(arena, str_of(conn->peer, conn->peer_bytes))
+                                : arena_copy(arena, conn_peer(conn->net, text));
+}
+
 static void begin_call(struct http_conn *conn, struct http_call *call)
 {
     struct http_home *home = conn->home;
@@ -136,8 +144,7 @@ static void begin_call(struct http_conn *conn, struct http_call *call)
     call->request_id = request_id(call);
     call->is_local = conn_peer_is_loopback(conn->net);
     call->is_tls = conn_is_tls(conn->net);
-    char peer[CONN_PEER_TEXT_BYTES];
-    call->client_ip = arena_copy(&call->arena, conn_peer(conn->net, peer));
+    call->client_ip = peer_of(conn, &call->arena);
     count_up(&home->busy, 1);
     count_up(&home->requests, 1);
 }
@@ -644,6 +651,12 @@ static bool on_accept(struct conn *net, void *context)
         home->conns->prev = conn;
     }
     home->conns = conn;
+    char text[CONN_PEER_TEXT_BYTES];
+    str peer = conn_peer(net, text);
+    if (peer.n > 0 && peer.n <= sizeof conn->peer) {
+        memcpy(conn->peer, peer.p, peer.n);
+        conn->peer_bytes = (uint8_t)peer.n;
+    }
     conn_set_user(net, conn);
     conn_set_drain(net, DRAIN_BYTES);
     set_keep_alive_idle(conn);

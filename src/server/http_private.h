@@ -22,12 +22,14 @@ struct http_conn {
     struct http_call *call; /* BODY, BUSY */
     struct http_conn *next; /* of the home */
     struct http_conn *prev;
-    size_t scanned;    /* of a head that is not complete */
-    uint8_t phase;     /* enum http_phase */
-    bool has_deadline; /* for the head */
-    bool is_slow_body; /* the idle timer watches the body */
-    bool is_slow;      /* the idle timer watches the backlog */
-    bool is_paused;    /* by us: BUSY, or the backlog is long */
+    size_t scanned;     /* of a head that is not complete */
+    uint8_t phase;      /* enum http_phase */
+    uint8_t peer_bytes; /* of `peer`; 0: its text is longer */
+    char peer[15];      /* "203.0.113.255" and shorter texts */
+    bool has_deadline;  /* for the head */
+    bool is_slow_body;  /* the idle timer watches the body */
+    bool is_slow;       /* the idle timer watches the backlog */
+    bool is_paused;     /* by us: BUSY, or the backlog is long */
 };
 
 struct http_home {
