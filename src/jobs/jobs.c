@@ -10,6 +10,7 @@
 #include "model/key.h"
 #include "store/compact.h"
 #include "store/registry.h"
+#include "store/segment.h"
 
 struct job_thread {
     struct jobs *jobs;
@@ -446,6 +447,7 @@ static void schedule(struct jobs *jobs, bool with_streams)
     }
     catalog_give(s);
     arena_release(&arena);
+    (void)store_drain_files(jobs->options.store); /* files that views had kept */
 }
 
 /* Under the lock, which it gives while it looks. */
