@@ -209,10 +209,26 @@ static status error_of_file(const char *message, struct error *err)
     if (strstr(message, "No space left") != NULL || strstr(message, "max_temp_directory_size")) {
         return error_set(err, ERROR_STORAGE_FULL, "no space left for the statement");
     }
-    if (strstr(message, "No magic bytes") != NULL || strstr(message, "too small to be") != NULL) {
-        return error_set(err, ERROR_CORRUPT, "a segment is damaged");
-    }
     return error_set(err, ERROR_IO, "a segment cannot be read or written");
+}
+
+/* A segment that does not decode: the reader says so in several kinds of error. */
+static bool is_damage(const char *message)
+{
+    static const char *const signs[] = {"magic bytes", "too small to be", "Parquet", "hrift",
+                                        "ZSTD",        "decompress",      "Corrupt"};
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
+        if (strstr(message, signs[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static status error_of_damage(const char *message, struct error *err)
+{
+    log_error("engine", "segment_damaged", "text=\"%.300s\"", message);
+    return error_set(err, ERROR_CORRUPT, "a segment is damaged");
 }
 
 status duck_error_of_stop(struct duck_conn *conn, struct error *err)
@@ -252,6 +268,9 @@ status duck_error_from(struct duck_conn *conn, const char *message, struct error
             str ours = first_line(str_skip(text, sizeof DUCK_OUR_ERROR_PREFIX - 1));
             return error_set(err, ERROR_QUERY, STR_FMT, STR(ours));
         }
+        if (is_damage(message)) {
+            return error_of_damage(message, err);
+        }
         return error_set(err, ERROR_QUERY, "a function was given a value that it cannot take");
     case KIND_MEMORY:
         return error_set(err, ERROR_MEMORY, "the statement needs more memory than there is");
@@ -262,7 +281,9 @@ status duck_error_from(struct duck_conn *conn, const char *message, struct error
             err, ERROR_NOT_IMPLEMENTED, STR_FMT,
             STR(is_presentable(first_line(text)) ? first_line(text) : STR_LIT("this use of SQL")));
     case KIND_FILE:
-        return error_of_file(message, err);
+        return is_damage(message) && strstr(message, "No files found") == NULL
+                   ? error_of_damage(message, err)
+                   : error_of_file(message, err);
     case KIND_FATAL:
         if (str_starts_with(str_from(message), STR_LIT("FATAL"))) {
             atomic_count_set(&conn->duck->is_broken, 1);
@@ -270,6 +291,9 @@ status duck_error_from(struct duck_conn *conn, const char *message, struct error
         break;
     case KIND_INTERNAL:
         break;
+    }
+    if (is_damage(message)) {
+        return error_of_damage(message, err);
     }
     log_error("engine", "internal_error", "text=\"%.300s\"", message);
     return error_set(err, ERROR_INTERNAL, "the SQL engine failed");

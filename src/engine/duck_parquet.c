@@ -82,7 +82,9 @@ static bool has_useful_range(enum type_id id)
  * always right. */
 static bool read_bound(str text, struct type type, struct arena *arena, struct value *out)
 {
-    enum { TEXT_BOUND_MAX = 1024 }; /* bytes; a longer one is not worth its place in the manifest */
+    enum {
+        TEXT_BOUND_MAX = 255
+    }; /* bytes; the engine cuts longer ones to 256, so that `max` lies */
     struct value v = value_text(text);
     struct error err;
     if (text.n > TEXT_BOUND_MAX ||

@@ -6,7 +6,8 @@
 
 #include <unistd.h>
 
-/* --- rows: 100 messages, id 1..100 in reverse ----------------------------------------------------- */
+/* --- rows: 100 messages, id 1..100 in reverse
+ * ----------------------------------------------------- */
 
 enum { ROWS = 100 };
 
@@ -108,8 +109,7 @@ static const struct duck_column user_columns[] = {
 };
 
 static status system_columns(void *context, str name, struct arena *arena,
-                             const struct duck_column **columns, unsigned *count,
-                             struct error *err)
+                             const struct duck_column **columns, unsigned *count, struct error *err)
 {
     (void)context;
     (void)arena;
@@ -165,10 +165,10 @@ static void make_ulid(void *context, char out[26])
     memset(out, 'U', 26);
 }
 
-/* --- catalog ------------------------------------------------------------------------------------ */
+/* --- catalog ------------------------------------------------------------------------------------
+ */
 
-static status resolve(void *context, str ns, str name, struct gate_decision *out,
-                      struct error *err)
+static status resolve(void *context, str ns, str name, struct gate_decision *out, struct error *err)
 {
     struct gate_fixture *f = context;
     f->resolved++;

@@ -1,6 +1,7 @@
-/* tests/unit/query/gate_fixture.h -- a catalog of three tables before a real engine, for gate tests.
- * Tables: app.messages (id BIGINT key, body TEXT, n INT, doc JSON), app.prices (id, price DECIMAL(10,2)),
- * shop.messages (as app.messages, another table), system.users (name, age), view app.recent. */
+/* tests/unit/query/gate_fixture.h -- a catalog of three tables before a real engine, for gate
+ * tests. Tables: app.messages (id BIGINT key, body TEXT, n INT, doc JSON), app.prices (id, price
+ * DECIMAL(10,2)), shop.messages (as app.messages, another table), system.users (name, age), view
+ * app.recent. */
 #ifndef TESTS_QUERY_GATE_FIXTURE_H
 #define TESTS_QUERY_GATE_FIXTURE_H
 
