@@ -73,6 +73,18 @@ static status read_row(struct run *run, struct read_context *rc, const struct ta
     return table_get(read, key, mode, schema, row, err);
 }
 
+/* Can the row be read without fetching the schema of the version that wrote it? */
+static bool is_schema_at_hand(struct run *run, const struct schema *schema, str bytes)
+{
+    uint32_t version = row_schema_version(bytes);
+    if (version == schema->version) {
+        return true;
+    }
+    struct schema *own = catalog_schema_cached(run->engine->catalog, schema->table, version);
+    schema_give(own);
+    return own != NULL;
+}
+
 status find_rows_get(struct run *run, struct read_context *rc, const struct table *table,
                      const struct expression_table *names, const struct key_condition *condition,
                      struct found_row *out, struct error *err)
@@ -96,6 +108,9 @@ status find_rows_get(struct run *run, struct read_context *rc, const struct tabl
     TRY(result);
     if (!row.found || row.is_deleted) {
         return STATUS_IS_OK;
+    }
+    if (!run->may_block && !is_schema_at_hand(run, schema, row.bytes)) {
+        return run_block(run);
     }
     out->values = ARENA_ARRAY(run->arena, struct value, expression_width(schema));
     TRY(expression_load_row(run->engine->catalog, schema, row.bytes, row.seq, run->arena,

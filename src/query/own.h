@@ -16,6 +16,7 @@ struct query_state_own {
     struct results results;
     size_t out_before; /* of the statement that may run again */
     unsigned count_before;
+    unsigned flushes_before;
     unsigned attempt;
     struct write_job *job; /* pending */
 };

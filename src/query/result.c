@@ -67,6 +67,7 @@ static status after_row(struct results *r, struct error *err)
     buf_append_byte(r->out, ']');
     r->row_count++;
     if (r->flush != NULL && r->out->n > RESULT_FLUSH_BYTES) {
+        r->flush_count++;
         return r->flush(r->flush_context, err);
     }
     return STATUS_IS_OK;

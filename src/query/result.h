@@ -37,6 +37,7 @@ struct results {
      * stays in `out`. TIMEOUT, CANCELLED: the client is gone. */
     status (*flush)(void *context, struct error *err);
     void *flush_context;
+    unsigned flush_count; /* what left cannot be taken back */
 };
 
 /* {"schema":[...],"rows":[ ... then rows by result_row(s) ... ],"row_count":n,"as_user":"u"} */

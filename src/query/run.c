@@ -4,6 +4,7 @@
 
 #include "auth/access.h"
 #include "base/check.h"
+#include "catalog/name.h"
 #include "query/own.h"
 
 static run_fn *const handlers[STATEMENT_KIND_COUNT] = {
@@ -96,6 +97,16 @@ struct type *run_param_types(struct run *run)
     return types;
 }
 
+status run_check_params(const struct run *run, const struct statement *statement, struct error *err)
+{
+    if (statement->param_count == run->query->param_count) {
+        return STATUS_IS_OK;
+    }
+    return error_set(err, ERROR_PARAMETER_COUNT,
+                     "Parameter count mismatch: expected %u parameters, got %u",
+                     statement->param_count, run->query->param_count);
+}
+
 void run_message(struct run *run, const char *format, ...)
 {
     char text[2048];
@@ -113,14 +124,8 @@ static status split(struct query *query, struct error *err)
 {
     struct query_state_own *own = query->own;
     TRY(sql_split(query->sql, query->arena, &own->pieces, &own->count, err));
-    if (own->count == 0) {
-        return error_set(err, ERROR_EMPTY_SQL, "No SQL statements provided");
-    }
-    if (own->count > 1 && query->param_count > 0) {
-        return error_set(err, ERROR_PARAMS_WITH_BATCH,
-                         "Parameters not supported with multi-statement batches");
-    }
-    return STATUS_IS_OK;
+    return own->count > 0 ? STATUS_IS_OK
+                          : error_set(err, ERROR_EMPTY_SQL, "No SQL statements provided");
 }
 
 static enum role lowest_role(const struct statement_info *info)
@@ -151,6 +156,7 @@ static status impersonate(struct query *query, const struct statement *statement
                           struct session *session, struct error *err)
 {
     str target = statement->as.execute_as.user;
+    TRY(name_check_user(target, err)); /* it may be nobody yet, but never what nobody can be */
     struct user *user = catalog_find_user(query->engine->catalog, target);
     enum role target_role = user != NULL ? user->role : ROLE_USER;
     user_give(user);
@@ -185,11 +191,6 @@ static status prepare(struct query *query, unsigned index, struct error *err)
     if (handlers[statement->kind] == NULL) {
         return error_set(err, ERROR_NOT_IMPLEMENTED, "%s", statement_info(statement->kind)->name);
     }
-    if (statement->param_count > query->param_count) {
-        return error_set(err, ERROR_PARAMETER_COUNT,
-                         "Parameter count mismatch: expected %u parameters, got %u",
-                         statement->param_count, query->param_count);
-    }
     own->statements[index] = statement;
     return STATUS_IS_OK;
 }
@@ -202,12 +203,25 @@ static status authorise(struct query *query, struct error *err)
     for (unsigned i = 0; i < own->count; i++) {
         TRY(prepare(query, i, err));
     }
+    if (own->count > 1 && query->param_count > 0) { /* rights come first (contract 2.2) */
+        return error_set(err, ERROR_PARAMS_WITH_BATCH,
+                         "Parameters not supported with multi-statement batches");
+    }
     own->is_authorised = true;
     return STATUS_IS_OK;
 }
 
 /* -- running ------------------------------------------------------------------------------------
  */
+
+static status run_handler(struct run *run, struct error *err)
+{
+    if (run->statement->kind !=
+        STATEMENT_EXPLAIN) { /* its parameters are those of what it explains */
+        TRY(run_check_params(run, run->statement, err));
+    }
+    return handlers[run->statement->kind](run, err);
+}
 
 static struct run run_of(struct query *query, enum query_place place, unsigned slot)
 {
@@ -230,7 +244,9 @@ static struct run run_of(struct query *query, enum query_place place, unsigned s
 static void rewind_results(struct query *query)
 {
     struct query_state_own *own = query->own;
-    query->out->n = own->out_before;
+    if (own->results.flush_count == own->flushes_before) {
+        query->out->n = own->out_before;
+    }
     own->results.count = own->count_before;
 }
 
@@ -245,9 +261,11 @@ static enum query_state fail(struct query *query, bool is_statement)
     return QUERY_DONE;
 }
 
+/* Rows that have left cannot be taken back. */
 static bool may_run_again(const struct query_state_own *own, status result)
 {
-    return result.code == STATUS_CONFLICT && own->attempt + 1 < QUERY_ATTEMPTS_MAX;
+    return result.code == STATUS_CONFLICT && own->attempt + 1 < QUERY_ATTEMPTS_MAX &&
+           own->results.flush_count == own->flushes_before;
 }
 
 static enum query_state finish(struct query *query)
@@ -265,10 +283,11 @@ static enum query_state run_next(struct query *query, enum query_place place, un
     for (;;) {
         own->out_before = query->out->n;
         own->count_before = own->results.count;
+        own->flushes_before = own->results.flush_count;
         struct run run = run_of(query, place, slot);
         run.snapshot = catalog_take(query->engine->catalog);
         error_clear(&query->error);
-        status result = handlers[run.statement->kind](&run, &query->error);
+        status result = run_handler(&run, &query->error);
         catalog_give(run.snapshot);
         if (run.is_pending) {
             return QUERY_PENDING; /* the query may be on another thread already */
@@ -304,6 +323,9 @@ static enum query_state run_all(struct query *query, enum query_place place, uns
 {
     struct query_state_own *own = query->own;
     while (own->next < own->count) {
+        if (own->next > 0 && own->attempt == 0) { /* the first has the time of the request */
+            own->sessions[own->next].now_us = clock_wall_us(query->engine->clock);
+        }
         enum query_state state = run_next(query, place, slot);
         if (state != QUERY_DONE || query->error.id != ERROR_NONE) {
             return state;

@@ -66,6 +66,10 @@ MUST_USE status run_table_schema(struct run *run, const struct table *table, str
                                  struct error *err);
 /* The types of the request's parameters. */
 struct type *run_param_types(struct run *run);
+/* Has the request as many parameters as the statement names? PARAMETER_COUNT: one too few would be
+ * read past the end, one too many be ignored by some ways and refused by others. */
+MUST_USE status run_check_params(const struct run *run, const struct statement *statement,
+                                 struct error *err);
 /* Writes the message of a statement without rows. */
 void run_message(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

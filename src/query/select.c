@@ -152,6 +152,7 @@ status run_explain(struct run *run, struct error *err)
     if (inner->kind != STATEMENT_SELECT || run->statement->as.explain.is_analyze) {
         return error_set(err, ERROR_NOT_IMPLEMENTED, "EXPLAIN of anything but SELECT");
     }
+    TRY(run_check_params(run, inner, err));
     if (is_point(run, inner)) {
         result_begin_rows(run->results, columns, 2);
         str line = arena_format(run->arena, "PointRead: " STR_FMT "." STR_FMT " by primary key",

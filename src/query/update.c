@@ -180,8 +180,9 @@ static status change_by_key(struct update *u, const struct key_condition *condit
 /* -- by any condition ---------------------------------------------------------------------------
  */
 
-/* SELECT *, engine SET expressions FROM ns.t [alias] WHERE ...: the rows come with all columns, so
- * their stored form is made again from the values. */
+/* SELECT *, engine SET expressions, parameters FROM ns.t [alias] WHERE ...: the rows come with all
+ * columns, so their stored form is made again from the values. The parameters stand there because
+ * the engine wants to see each: those of SET would be missing. */
 static str select_text(struct update *u)
 {
     struct buf text;
@@ -193,6 +194,9 @@ static str select_text(struct update *u)
         if (e->has_engine) {
             buf_append_format(&text, ", (" STR_FMT ")", STR(sql_expr_text(u->run->statement, e)));
         }
+    }
+    for (unsigned i = 1; i <= u->run->query->param_count; i++) {
+        buf_append_format(&text, ", $%u", i);
     }
     buf_append_format(&text, " FROM \"" STR_FMT "\".\"" STR_FMT "\"",
                       STR(u->schema->namespace_name), STR(u->schema->table_name));

@@ -145,7 +145,7 @@ static void open_engine(struct rig *rig)
                                                     .kill_job = hook_kill,
                                                     .kill_live = hook_kill,
                                                     .table_dropped = hook_table_dropped,
-                                                    .system_rows = hook_system_rows},
+                                                    .system_rows = rig->system_rows},
                                           .cold_directory = rig->cold,
                                           .temp_directory = rig->temp,
                                           .worker_count = RIG_WORKERS,
@@ -153,12 +153,14 @@ static void open_engine(struct rig *rig)
     rig->engine = query_engine_create(&options);
 }
 
-void rig_open_with(struct rig *rig, void (*change)(struct query_limits *limits))
+static void open_all(struct rig *rig, void (*change)(struct query_limits *limits),
+                     rig_rows_fn *system_rows)
 {
     memset(rig, 0, sizeof *rig);
     lock_init(&rig->lock, LOCK_TEST);
     cond_init(&rig->ended);
     arena_init(&rig->arena);
+    rig->system_rows = system_rows;
     rig->limits = (struct query_limits){.default_query_limit = 50,
                                         .max_query_limit = 1000,
                                         .statement_timeout_ms = 30000,
@@ -184,7 +186,17 @@ void rig_open_with(struct rig *rig, void (*change)(struct query_limits *limits))
 
 void rig_open(struct rig *rig)
 {
-    rig_open_with(rig, NULL);
+    open_all(rig, NULL, hook_system_rows);
+}
+
+void rig_open_with(struct rig *rig, void (*change)(struct query_limits *limits))
+{
+    open_all(rig, change, hook_system_rows);
+}
+
+void rig_open_hooked(struct rig *rig, rig_rows_fn *system_rows)
+{
+    open_all(rig, NULL, system_rows);
 }
 
 void rig_close(struct rig *rig)

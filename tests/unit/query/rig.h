@@ -38,6 +38,8 @@ struct rig {
     struct store *store;
     struct query_engine *engine;
     struct query_limits limits; /* as rig_open gave them */
+    status (*system_rows)(void *context, const struct session *session, str table,
+                          struct arena *arena, const struct row_sink *sink, struct error *err);
     struct rig_hooks hooks;
     struct lock lock; /* guards what committer and test tell each other */
     struct cond ended;
@@ -50,6 +52,10 @@ struct rig {
 void rig_open(struct rig *rig);
 /* The same with other limits: `change` gets those of rig_open. */
 void rig_open_with(struct rig *rig, void (*change)(struct query_limits *limits));
+/* The same with another source of the system tables that live above query/. */
+typedef status rig_rows_fn(void *context, const struct session *session, str table,
+                           struct arena *arena, const struct row_sink *sink, struct error *err);
+void rig_open_hooked(struct rig *rig, rig_rows_fn *system_rows);
 void rig_close(struct rig *rig);
 
 /* Who asks. The role of a name: alice, bob: user; sam: service; dora: dba; root: system. */
