@@ -105,7 +105,8 @@ static bool number_of(const struct run *run, const struct expr *e, int64_t other
     const struct value *v = e->kind == EXPR_LITERAL ? &e->as.literal.value
                             : e->kind == EXPR_PARAM ? &run->query->params[e->as.param - 1]
                                                     : NULL;
-    if (v == NULL || v->is_null || v->type.id != TYPE_BIGINT || v->as.integer < 0) {
+    if (v == NULL || v->is_null || (v->type.id != TYPE_BIGINT && v->type.id != TYPE_INT) ||
+        v->as.integer < 0) {
         return false;
     }
     *out = v->as.integer;
