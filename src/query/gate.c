@@ -330,12 +330,12 @@ static status check_parameters(struct gate *g)
     while (expected < LIMIT_PARAMS && g->parameters_used >> expected != 0) {
         expected++;
     }
-    if (expected != given) {
+    if (g->options->allows_unused ? expected > given : expected != given) {
         return error_set(g->err, ERROR_PARAMETER_COUNT,
                          "Parameter count mismatch: expected %u parameters, got %u", expected,
                          given);
     }
-    for (unsigned i = 0; i < given; i++) {
+    for (unsigned i = 0; i < given && !g->options->allows_unused; i++) {
         if ((g->parameters_used >> i & 1) == 0) {
             /* the engine has no place to bind it to */
             return error_set(g->err, ERROR_PARAMETER_COUNT, "Parameter $%u is not used", i + 1);
@@ -347,7 +347,7 @@ static status check_parameters(struct gate *g)
 static void finish_plan(struct gate *g, const struct gate_columns *columns)
 {
     struct gate_plan *plan = g->plan;
-    struct gate_table *tables = ARENA_ARRAY(g->arena, struct gate_table, g->table_count + 1);
+    struct gate_table *tables = ARENA_ARRAY(g->keep, struct gate_table, g->table_count + 1);
     for (unsigned i = 0; i < g->table_count; i++) {
         tables[i] = *g->tables[i];
     }
@@ -356,11 +356,12 @@ static void finish_plan(struct gate *g, const struct gate_columns *columns)
     if (columns->is_open) {
         return;
     }
-    struct gate_output *outputs = ARENA_ARRAY(g->arena, struct gate_output, columns->count + 1);
+    struct gate_output *outputs = ARENA_ARRAY(g->keep, struct gate_output, columns->count + 1);
     for (unsigned i = 0; i < columns->count; i++) {
         const struct gate_column *c = &columns->items[i];
-        outputs[i] = (struct gate_output){
-            .name = c->name, .column = c->column, .system_column = c->system_column};
+        outputs[i] = (struct gate_output){.name = arena_copy(g->keep, c->name),
+                                          .column = c->column,
+                                          .system_column = c->system_column};
         for (unsigned t = 0; c->table != NULL && t < g->table_count; t++) {
             outputs[i].table = g->tables[t] == c->table ? &tables[t] : outputs[i].table;
         }
@@ -369,23 +370,53 @@ static void finish_plan(struct gate *g, const struct gate_columns *columns)
     plan->output_count = columns->count;
 }
 
+static uint64_t all_parameters(const struct gate *g)
+{
+    return ((uint64_t)1 << g->options->parameter_count) - 1;
+}
+
+static void finish_parameters(struct gate *g)
+{
+    for (unsigned i = 0; i < g->options->parameter_count; i++) {
+        if ((g->parameters_kept >> i & 1) != 0) {
+            g->plan->parameters[g->plan->parameter_count++] = (uint8_t)i;
+        }
+    }
+}
+
+/* Walks as often as it takes to know what the whole text has. */
+static status walk_all(struct gate *g, const struct json *statement, struct gate_columns *columns)
+{
+    bool has_decimal = false;
+    g->parameters_kept = all_parameters(g);
+    start_walk(g, has_decimal);
+    TRY(walk(g, statement, columns));
+    if (g->has_decimal && g->has_decided_decimal) {
+        /* a literal came before the first sign of DECIMAL: once more, knowing it */
+        has_decimal = true;
+        *columns = (struct gate_columns){0};
+        start_walk(g, has_decimal);
+        TRY(walk(g, statement, columns));
+    }
+    TRY(check_parameters(g));
+    if (g->parameters_used != g->parameters_kept) { /* the engine wants numbers without gaps */
+        g->parameters_kept = g->parameters_used;
+        *columns = (struct gate_columns){0};
+        start_walk(g, has_decimal);
+        TRY(walk(g, statement, columns));
+    }
+    finish_parameters(g);
+    return STATUS_IS_OK;
+}
+
 static status check(struct gate *g, str text)
 {
     const struct json *statement;
     const struct json *printed;
     struct gate_columns columns = {0};
     TRY(gate_parse(g, text, &statement));
-    start_walk(g, false);
-    TRY(walk(g, statement, &columns));
-    if (g->has_decimal && g->has_decided_decimal) {
-        /* a literal came before the first sign of DECIMAL: once more, knowing it */
-        columns = (struct gate_columns){0};
-        start_walk(g, true);
-        TRY(walk(g, statement, &columns));
-    }
-    TRY(check_parameters(g));
-    g->plan->parameter_count = g->options->parameter_count;
-    TRY(duck_print_select(g->options->parser, buf_str(&g->out), g->arena, &g->plan->text, g->err));
+    TRY(walk_all(g, statement, &columns));
+    TRY(duck_print_select(g->options->parser, buf_str(&g->out), g->keep, &g->plan->text, g->err));
     TRY(gate_parse(g, g->plan->text, &printed));
     TRY(look_again(g, printed));
     finish_plan(g, &columns);
@@ -396,9 +427,13 @@ status gate_check(const struct gate_options *options, str text, struct arena *ar
                   struct gate_plan *plan, struct error *err)
 {
     memset(plan, 0, sizeof *plan);
-    struct gate g = {.options = options, .arena = arena, .err = err, .plan = plan};
+    struct arena scratch;
+    arena_init(&scratch);
+    struct gate g = {
+        .options = options, .arena = &scratch, .keep = arena, .err = err, .plan = plan};
     buf_init(&g.out);
     status result = check(&g, text);
+    arena_release(&scratch);
     buf_release(&g.out);
     mem_free(g.tables);
     mem_free(g.cte_names);

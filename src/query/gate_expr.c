@@ -226,6 +226,11 @@ static void write_head(struct gate *g, const char *class, const char *type, str 
     json_write_raw(&g->w, STR_LIT("18446744073709551615"));
 }
 
+static unsigned count_bits(uint64_t bits)
+{
+    return (unsigned)__builtin_popcountll(bits);
+}
+
 static void write_parameter(struct gate *g, unsigned number, str alias)
 {
     char text[16];
@@ -236,16 +241,13 @@ static void write_parameter(struct gate *g, unsigned number, str alias)
     json_write_object_end(&g->w);
 }
 
-static status write_hidden(struct gate *g, int hidden, str alias)
+static void write_hidden(struct gate *g, int hidden, str alias)
 {
-    if (g->is_in_view && hidden < 0) {
-        return gate_refuse(g, "a view has no parameters");
-    }
     if (g->hidden_at[hidden] < 0) {
         g->hidden_at[hidden] = (int)g->plan->hidden_count;
         g->plan->hidden[g->plan->hidden_count++] = (enum gate_hidden)hidden;
     }
-    write_parameter(g, g->options->parameter_count + (unsigned)g->hidden_at[hidden] + 1, alias);
+    write_parameter(g, count_bits(g->parameters_kept) + (unsigned)g->hidden_at[hidden] + 1, alias);
     return STATUS_IS_OK;
 }
 
@@ -261,8 +263,9 @@ static status parameter(struct gate *g, const struct json *node, str alias)
     if (g->is_in_view) {
         return gate_refuse(g, "a view has no parameters");
     }
-    g->parameters_used |= (uint64_t)1 << (number - 1);
-    write_parameter(g, (unsigned)number, alias);
+    uint64_t bit = (uint64_t)1 << (number - 1);
+    g->parameters_used |= bit;
+    write_parameter(g, count_bits(g->parameters_kept & (bit - 1)) + 1, alias);
     return STATUS_IS_OK;
 }
 
@@ -336,7 +339,8 @@ static status column_ref(struct gate *g, struct gate_scope *scope, const struct 
     if (count == 1) {
         int hidden = gate_session_word(first);
         if (hidden >= 0) {
-            return write_hidden(g, hidden, alias);
+            write_hidden(g, hidden, alias);
+            return STATUS_IS_OK;
         }
         TRY(single_column(g, scope, first));
     }
@@ -618,7 +622,8 @@ static status function(struct gate *g, struct gate_scope *scope, struct gate_cte
         if (children->as.children.count > 0 || row == &window_row) {
             return gate_refuse(g, "%.*s() takes no arguments", STR(name));
         }
-        return write_hidden(g, hidden, alias);
+        write_hidden(g, hidden, alias);
+        return STATUS_IS_OK;
     }
     json_write_object_begin(&g->w);
     gate_write_text(g, "function_name", use);

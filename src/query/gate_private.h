@@ -71,7 +71,8 @@ struct gate_cte {
 
 struct gate {
     const struct gate_options *options;
-    struct arena *arena;
+    struct arena *arena; /* trees and scopes: until the end of the check */
+    struct arena *keep;  /* the caller's: what the plan points to */
     struct error *err;
     struct gate_plan *plan;
     struct json_writer w;
@@ -86,7 +87,8 @@ struct gate {
     bool has_decimal;                 /* a table or a cast of the statement has one */
     bool has_decided_decimal;         /* a literal was turned into a DOUBLE */
     int hidden_at[GATE_HIDDEN_COUNT]; /* place in plan->hidden, or -1 */
-    uint64_t parameters_used; /* bit n - 1: $n */
+    uint64_t parameters_used;         /* bit n - 1: $n */
+    uint64_t parameters_kept;         /* those that have a place in the printed text */
 
     str namespace_name; /* for names without one; a view has its own */
     bool is_in_view;

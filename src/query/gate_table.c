@@ -62,8 +62,8 @@ static status resolve(struct gate *g, str ns, str name, const struct gate_table 
         return STATUS_IS_OK;
     }
     struct gate_table *table = ARENA_NEW(g->arena, struct gate_table);
-    table->namespace_name = arena_copy(g->arena, ns);
-    table->name = arena_copy(g->arena, name);
+    table->namespace_name = arena_copy(g->keep, ns);
+    table->name = arena_copy(g->keep, name);
     TRY(g->options->resolve(g->options->context, table->namespace_name, table->name,
                             &table->decision, g->err));
     if (table->decision.kind == GATE_TABLE) {

@@ -419,3 +419,32 @@ TEST(gate_check_error_of_the_resolver_comes_back_unchanged)
     EXPECT_UINT(f.resolved, before + 1);
     gate_fixture_close(&f);
 }
+
+/* --- docs/reference/dialect.md, rows that no other test shows
+ * ------------------------------------- */
+
+TEST(gate_check_dialect_rows_hold)
+{
+    static const struct {
+        const char *sql;
+        const char *answer;
+    } cases[] = {
+        {"SELECT 1 / 0 AS x", "x\nNULL\n"},
+        {"SELECT date_trunc('day', TIMESTAMP '2024-05-06 07:08:09') AS d", "d\n2024-05-06\n"},
+        {"SELECT NULL AS x", "x\nNULL\n"},
+        {"SELECT id, id FROM messages WHERE id = 1", "id|id\n1|1\n"},
+        {"SELECT approx_distinct(body) AS a, btrim(' x ') AS b, signum(-3) AS s FROM messages",
+         "a|b|s\n2|x|-1\n"},
+        {"SELECT make_array(1, 2) AS l", "l\n[1,2]\n"},
+        {"SELECT id FROM recent LIMIT 1", "id\n100\n"},
+    };
+    struct gate_fixture f;
+    gate_fixture_open(&f);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        str found = gate_fixture_run(&f, cases[i].sql, NULL, 0);
+        if (!str_eq_c(found, cases[i].answer)) {
+            test_fail(__FILE__, __LINE__, "%s: found %.*s", cases[i].sql, STR(found));
+        }
+    }
+    gate_fixture_close(&f);
+}
