@@ -32,26 +32,21 @@ static void go_on(void *argument);
 
 struct live_loop *live_add_loop(struct live *live, struct loop *loop)
 {
-    CHECK(live->loop_count < LIVE_LOOPS_MAX);
     struct live_loop *l = mem_alloc_zeroed(sizeof *l);
     l->live = live;
     l->loop = loop;
-    l->number = live->loop_count;
     l->inbox_task = (struct loop_task){.fn = take_inbox, .argument = l};
     l->again_task = (struct loop_task){.fn = go_on, .argument = l};
     map_init(&l->feeds);
     map_init(&l->subs);
     buf_init(&l->key);
     arena_init(&l->scratch);
-    live->loops[live->loop_count++] = l;
-    return l;
-}
-
-void live_stop(struct live *live)
-{
     lock_take(&live->lock);
-    live->is_stopped = true;
+    CHECK(live->loop_count < LIVE_LOOPS_MAX);
+    l->number = live->loop_count;
+    live->loops[live->loop_count++] = l;
     lock_give(&live->lock);
+    return l;
 }
 
 static void item_free(struct inbox_item *item)
@@ -127,7 +122,8 @@ void live_destroy(struct live *live)
 /* -- inboxes: any thread, under the lock ---------------------------------------------------------
  */
 
-/* Posts under the lock, so that live_stop ends all posting; a loop's own lock is further down. */
+/* Posts under the lock: a loop that has left the registry is never posted to. A loop's own lock is
+ * further down. */
 static void inbox_add(struct live_loop *l, const struct inbox_item *what)
 {
     struct inbox_item *item = mem_copy(what, sizeof *what);
@@ -168,7 +164,7 @@ void live_after(void *context, struct change_set *set)
     buf_clear(&live->key);
     feed_append_key(&live->key, set->table, set->partition);
     const struct watch *watch = map_find(&live->watches, buf_str(&live->key));
-    if (watch != NULL && !live->is_stopped) {
+    if (watch != NULL) {
         size_t bytes = set_bytes(set);
         for (unsigned i = 0; i < live->loop_count; i++) {
             if (watch->feeds[i] > 0) {
@@ -183,9 +179,10 @@ void live_table_changed(struct live *live, table_id id, bool is_dropped)
 {
     const struct inbox_item item = {.kind = INBOX_TABLE, .table = id, .is_dropped = is_dropped};
     lock_take(&live->lock);
-    for (unsigned i = 0; i < live->loop_count && !live->is_stopped && live->watches.count > 0;
-         i++) {
-        inbox_add(live->loops[i], &item);
+    for (unsigned i = 0; i < live->loop_count; i++) {
+        if (live->loops[i]->feed_count > 0) {
+            inbox_add(live->loops[i], &item);
+        }
     }
     lock_give(&live->lock);
 }
@@ -194,8 +191,7 @@ status live_kill(struct live *live, str live_id, struct error *err)
 {
     bool is_found = false;
     lock_take(&live->lock);
-    for (struct live_info *info = live->infos; info != NULL && !live->is_stopped;
-         info = info->next) {
+    for (struct live_info *info = live->infos; info != NULL; info = info->next) {
         if (str_eq(info->live_id, live_id)) {
             const struct inbox_item item = {.kind = INBOX_KILL, .number = info->number};
             inbox_add(info->loop, &item);
@@ -230,6 +226,7 @@ static void watch_feed(struct live_loop *l, str key)
     }
     watch->feeds[l->number]++;
     watch->total++;
+    l->feed_count++;
     lock_give(&live->lock);
 }
 
@@ -239,6 +236,7 @@ static void unwatch_feed(struct live_loop *l, str key)
     lock_take(&live->lock);
     struct watch *watch = map_find(&live->watches, key);
     watch->feeds[l->number]--;
+    l->feed_count--;
     if (--watch->total == 0) {
         (void)map_remove(&live->watches, key);
         mem_free(watch);

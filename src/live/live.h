@@ -31,12 +31,12 @@ struct live_options {
 
 /* Before the first write, so that the registry sees every change. The options are copied. */
 struct live *live_create(const struct live_options *options);
-/* One of at most LIVE_LOOPS_MAX loops, before it runs. Its clients are made with the result. */
+/* One of at most LIVE_LOOPS_MAX loops; its clients are made with the result. Any thread, once per
+ * loop. The loop may be destroyed while the committer still runs: its clients end with its
+ * connections, and after the last one nothing is posted to it. The workers have ended before, so
+ * that no page is out. */
 enum { LIVE_LOOPS_MAX = 16 };
 struct live_loop *live_add_loop(struct live *live, struct loop *loop);
-/* Nothing is posted to the loops any more: before loop_destroy, while the committer may still run.
- * The workers have ended, so no page is out. */
-void live_stop(struct live *live);
 /* After its loops were destroyed and the committer has ended. NULL allowed. */
 void live_destroy(struct live *live);
 

@@ -35,6 +35,7 @@ struct live_loop {
     size_t inbox_bytes;
     bool inbox_is_posted;
     bool inbox_overflowed; /* changes were left out */
+    unsigned feed_count;   /* of this loop in the registry: 0, and nothing is posted */
     struct loop_task inbox_task;
 
     /* the loop's thread */
@@ -63,11 +64,10 @@ struct watch {
 
 struct live {
     struct live_options options;
-    struct lock lock;   /* guards what follows, and the inboxes */
-    struct map watches; /* feed key -> struct watch */
-    struct buf key;     /* scratch of the committer's look-up */
-    uint64_t last_seq;  /* of the last change set that the committer told of */
-    bool is_stopped;
+    struct lock lock;        /* guards what follows, and the inboxes */
+    struct map watches;      /* feed key -> struct watch */
+    struct buf key;          /* scratch of the committer's look-up */
+    uint64_t last_seq;       /* of the last change set that the committer told of */
     struct live_info *infos; /* newest first */
     uint64_t next_number;
     struct live_loop *loops[LIVE_LOOPS_MAX];

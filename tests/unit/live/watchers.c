@@ -67,7 +67,6 @@ void watchers_close(struct watchers *w)
 {
     while (watchers_run_page(w)) {
     }
-    live_stop(w->live);
     loop_destroy(w->loop);
     struct live *live = w->live;
     w->live = NULL;
