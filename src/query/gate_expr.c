@@ -248,7 +248,6 @@ static void write_hidden(struct gate *g, int hidden, str alias)
         g->plan->hidden[g->plan->hidden_count++] = (enum gate_hidden)hidden;
     }
     write_parameter(g, count_bits(g->parameters_kept) + (unsigned)g->hidden_at[hidden] + 1, alias);
-    return STATUS_IS_OK;
 }
 
 static_assert(LIMIT_PARAMS <= 64, "one bit per parameter");
