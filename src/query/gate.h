@@ -41,6 +41,7 @@ struct gate_options {
     gate_resolve_fn *resolve;
     void *context;
     unsigned parameter_count; /* $1 .. $n given by the user */
+    bool allows_unused;       /* other parts of the statement may use the rest of them */
     uint32_t default_limit;   /* rows without a LIMIT; 0: all */
     uint32_t limit_max;       /* cap of rows; 0: none */
 };
@@ -77,7 +78,8 @@ struct gate_plan {
     unsigned table_count;
     enum gate_hidden hidden[GATE_HIDDEN_COUNT]; /* $(parameter_count + 1) ... */
     unsigned hidden_count;
-    unsigned parameter_count; /* the user's */
+    unsigned parameter_count;         /* the user's that the text has */
+    uint8_t parameters[LIMIT_PARAMS]; /* $(i + 1) of the text is the user's $(parameters[i] + 1) */
     uint64_t row_max; /* rows to send; the text asks for one more: when it comes, the result was
                          cut. 0: send all */
     bool mentions_deleted; /* a filter names `_deleted`: run it on RAW, else HOT or ALL */
