@@ -73,7 +73,8 @@ str query_error_text(const struct error *error, enum role role, unsigned stateme
 {
     const struct error_row *row = error_row(error->id);
     bool is_admin = role == ROLE_DBA || role == ROLE_SYSTEM;
-    if (!row->shown && !is_admin) {
+    bool tells_tables = error->id == ERROR_NOT_FOUND && strncmp(error->text, "Table ", 6) == 0;
+    if ((!row->shown || tells_tables) && !is_admin) {
         return str_from(redacted(row));
     }
     if (statement > 0) {

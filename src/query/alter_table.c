@@ -364,7 +364,9 @@ status run_alter_table(struct run *run, struct error *err)
                          "Table '" STR_FMT "' not found in namespace '" STR_FMT "'",
                          STR(part->table.name), STR(ns));
     }
-    if (!access_may_define_table(run->session.role, table->kind)) {
+    bool is_out_of_reach =
+        table->kind == TABLE_SHARED && !access_may_write_shared(run->session.role, table->access);
+    if (is_out_of_reach || !access_may_define_table(run->session.role, table->kind)) {
         return error_set(err, ERROR_UNAUTHORIZED, "Insufficient privileges to alter table");
     }
     if (table->kind == TABLE_STREAM) {

@@ -1,6 +1,6 @@
 /* query/system.h -- system tables: their columns in one table, their rows from whoever has them.
  * For:      SELECT on system.* and information_schema.*, SHOW, DESCRIBE.
- * Rights:   system.* is for dba and system, checked by the gate's resolver (select.c); rows of
+ * Rights:   system.* is for dba and system, checked by the resolver of engine_plan.c; rows of
  *           information_schema hold what the caller may see.
  * Threads:  any. */
 #ifndef QUERY_SYSTEM_H

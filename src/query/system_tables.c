@@ -111,21 +111,24 @@ static status fill_namespaces(struct read_context *rc, const struct row_sink *si
     return STATUS_IS_OK;
 }
 
+/* JSON that only dba and system may read. */
+static struct value secret_or_null(const struct read_context *rc, str s)
+{
+    return json_or_null(s.n > 0 && !is_admin(rc) ? STR_LIT("***") : s);
+}
+
 static status fill_storages(struct read_context *rc, const struct row_sink *sink, struct error *err)
 {
     for (unsigned i = 0; i < rc->snapshot->storage_count; i++) {
         const struct storage_def *s = rc->snapshot->storages[i];
-        struct value credentials = json_or_null(s->credentials);
-        if (!is_admin(rc) && !credentials.is_null) {
-            credentials.as.text = STR_LIT("***");
-        }
+        struct value credentials = secret_or_null(rc, s->credentials);
         struct value row[] = {value_text(s->id),
                               value_text(s->name),
                               text_or_null(s->description),
                               value_text(s->type),
                               value_text(is_admin(rc) ? s->base_directory : STR_LIT("***")),
                               credentials,
-                              json_or_null(s->config),
+                              secret_or_null(rc, s->config), /* keys of object stores */
                               value_text(s->shared_template),
                               value_text(s->user_template),
                               value_int(TYPE_TIMESTAMP, s->created_us),

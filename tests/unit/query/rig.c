@@ -178,10 +178,10 @@ static void open_all(struct rig *rig, void (*change)(struct query_limits *limits
     open_storage(rig);
     open_engine(rig);
     rig_do(rig, "CREATE NAMESPACE app");
-    rig_do(rig, "CREATE USER alice WITH PASSWORD 'alice-password' ROLE user");
-    rig_do(rig, "CREATE USER bob WITH PASSWORD 'bob-password' ROLE user");
-    rig_do(rig, "CREATE USER sam WITH PASSWORD 'sam-password' ROLE service");
-    rig_do(rig, "CREATE USER dora WITH PASSWORD 'dora-password' ROLE dba");
+    rig_do(rig, "CREATE USER alice WITH PASSWORD 'Alice-password1' ROLE user");
+    rig_do(rig, "CREATE USER bob WITH PASSWORD 'Bob-password1' ROLE user");
+    rig_do(rig, "CREATE USER sam WITH PASSWORD 'Sam-password1' ROLE service");
+    rig_do(rig, "CREATE USER dora WITH PASSWORD 'Dora-password1' ROLE dba");
 }
 
 void rig_open(struct rig *rig)
