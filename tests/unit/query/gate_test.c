@@ -267,6 +267,31 @@ TEST(gate_check_parameters_and_hidden_ones_stand_side_by_side)
     gate_fixture_close(&f);
 }
 
+/* The SELECT behind an UPDATE: SET has parameters that WHERE does not name. */
+TEST(gate_check_unused_parameters_are_left_out_when_allowed)
+{
+    struct gate_fixture f;
+    struct gate_plan plan;
+    gate_fixture_open(&f);
+    f.options.parameter_count = 4;
+    f.options.allows_unused = true;
+    EXPECT_STR(gate_fixture_text(&f,
+                                 "SELECT n FROM messages WHERE n = $3 AND id = $2 AND "
+                                 "body = CURRENT_USER",
+                                 &plan),
+               "SELECT n FROM \"17.3\".messages WHERE ((n = $2) AND (id = $1) AND (body = $3))");
+    EXPECT_UINT(plan.parameter_count, 2);
+    EXPECT_UINT(plan.parameters[0], 1);
+    EXPECT_UINT(plan.parameters[1], 2);
+    EXPECT_UINT(plan.hidden_count, 1);
+    EXPECT_STR(gate_fixture_text(&f, "SELECT n FROM messages", &plan),
+               "SELECT n FROM \"17.3\".messages");
+    EXPECT_UINT(plan.parameter_count, 0);
+    EXPECT_STR(gate_fixture_text(&f, "SELECT n FROM messages WHERE n = $5", &plan),
+               "ERROR INVALID: Parameter count mismatch: expected 5 parameters, got 4");
+    gate_fixture_close(&f);
+}
+
 /* --- limits -------------------------------------------------------------------------------------
  */
 
