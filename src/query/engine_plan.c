@@ -106,6 +106,7 @@ status engine_plan_get(struct run *run, struct duck *duck, str text, enum engine
         .resolve = resolve,
         .context = &resolver,
         .parameter_count = run->query->param_count,
+        .allows_unused = !is_limited, /* SET may use what WHERE does not */
         .default_limit = is_limited ? run->engine->limits.default_query_limit : 0,
         .limit_max = is_limited ? run->engine->limits.max_query_limit : 0};
     str own = arena_copy(&plan->base.arena, text);
@@ -189,13 +190,13 @@ static struct value hidden_value(const struct session *session, enum gate_hidden
 static unsigned bind_parameters(struct run *run, const struct gate_plan *gate,
                                 struct value **values, struct type **types)
 {
-    unsigned own = run->query->param_count;
+    unsigned own = gate->parameter_count;
     unsigned count = own + gate->hidden_count;
     *values = ARENA_ARRAY(run->arena, struct value, count + 1);
     *types = ARENA_ARRAY(run->arena, struct type, count + 1);
     for (unsigned i = 0; i < count; i++) {
-        (*values)[i] =
-            i < own ? run->query->params[i] : hidden_value(&run->session, gate->hidden[i - own]);
+        (*values)[i] = i < own ? run->query->params[gate->parameters[i]]
+                               : hidden_value(&run->session, gate->hidden[i - own]);
         (*types)[i] = (*values)[i].type;
     }
     return count;
