@@ -7,7 +7,6 @@
 //   KALAM_ORACLE_QUERIES  how many queries, default 5000
 //   KALAM_ORACLE_SEED     replays a run
 //   KALAM_ORACLE_KEEP=1   keeps the data folder of a failed run
-import crypto from 'node:crypto';
 import { Server, Failure, inParallel } from '../oracle/server.mjs';
 import { Random } from '../oracle/random.mjs';
 import * as data from '../oracle/data.mjs';
@@ -17,17 +16,17 @@ import { Queries } from '../oracle/query.mjs';
 const QUERIES = Number(process.env.KALAM_ORACLE_QUERIES ?? 5000);
 const SEED = process.env.KALAM_ORACLE_SEED ?? String(Date.now());
 const ROUNDS = 8;
-const ROWS = 220;
+const ROWS = 300;
 const DIMS = 24;
 const WIDTH = 3; // queries under way at once
-const FAT_ROWS = 14; // of 480,000 random characters: more than the 4 MiB below which a flush merges
-const MAIN_COLUMNS = data.MAIN.filter((c) => c[0] !== 'fat');
+const MERGE_BYTES = 4096; // smaller segments are merged by the next flush: those of the dimension
+const MAIN_COLUMNS = data.MAIN;
 
 const STATES = ['hot', 'cold', 'mixed', 'tomb', 'compact', 'user'];
 const names = Object.fromEntries(STATES.map((s) => [s, { T: `o.t_${s}`, D: `o.d_${s}` }]));
 
 const random = new Random(SEED);
-const server = new Server({ name: 'tiers' });
+const server = new Server({ name: 'tiers', mergeBytes: MERGE_BYTES });
 let me; // the session that asks: role service, so that it writes SHARED tables and has rows of its own
 let model = []; // rows of T by id
 const counts = { queries: 0, executions: 0, modelled: 0, errors: 0, rows: 0, writes: 0, changed: 0, points: 0 };
@@ -43,15 +42,6 @@ async function insert(table, columns, rows) {
 
 async function flush(table) { await server.flush(table); }
 
-// Rows that make the next segment too large to be merged; they are deleted again later.
-async function insertFat(table, from) {
-  for (let i = 0; i < FAT_ROWS; i += 3) {
-    const n = Math.min(3, FAT_ROWS - i);
-    const params = Array.from({ length: n }, () => crypto.randomBytes(360000).toString('base64'));
-    await me.must(`INSERT INTO ${table} (id, fat) VALUES ${params.map((_, j) => `(${from + i + j}, $${j + 1})`).join(', ')}`, params);
-  }
-}
-
 const otherValues = (columns, row, make) => ({ ...make(), [columns[0][0]]: row[columns[0][0]] });
 
 async function update(table, columns, rows) {
@@ -64,54 +54,57 @@ async function remove(table, columns, rows) {
 }
 
 // Every way leads to `rows`. `old` makes a row with the same key and other values, `extra` one with another key.
+// No step changes more than a tenth of a segment: else compaction, which looks each second, would merge them all.
 const recipes = {
   async hot(table, columns, rows) { await insert(table, columns, rows); },
   async cold(table, columns, rows) {
     await insert(table, columns, rows);
     await flush(table);
   },
-  async mixed(table, columns, rows, old, extra, isFat) {
-    const n = rows.length;
-    await insert(table, columns, rows.slice(0, Math.floor(n * 0.7)).map((r, i) => (i % 2 ? old(r) : r)));
-    if (isFat) await insertFat(table, 900000);
-    await flush(table);
-    await insert(table, columns, rows.slice(Math.floor(n * 0.7), Math.floor(n * 0.85)));
-    await update(table, columns, rows.slice(0, Math.floor(n * 0.35)).filter((_, i) => i % 2));
-    if (isFat) await me.must(`DELETE FROM ${table} WHERE id >= 900000`);
-    await flush(table);
-    await update(table, columns, rows.slice(Math.floor(n * 0.35), Math.floor(n * 0.7)));
-    await insert(table, columns, rows.slice(Math.floor(n * 0.85)));
+  // Segments with some superseded rows, the rest hot.
+  async mixed(table, columns, rows, old) {
+    const part = Math.ceil(rows.length / 5);
+    for (let p = 0; p < 4; p++) {
+      const mine = rows.slice(p * part, (p + 1) * part);
+      await insert(table, columns, mine.map((r, i) => (i % 12 === 1 ? old(r) : r)));
+      if (p === 3) break; // hot: rows that no segment has
+      await flush(table);
+    }
+    await insert(table, columns, rows.slice(4 * part));
+    await update(table, columns, rows.slice(0, 4 * part).filter((_, i) => i % part % 12 === 1));
   },
-  async tomb(table, columns, rows, old, extra, isFat) {
-    const extras = Array.from({ length: Math.floor(rows.length / 3) }, (_, i) => extra(i));
-    await insert(table, columns, [...rows.map((r, i) => (i % 3 ? old(r) : r)), ...extras]);
-    if (isFat) await insertFat(table, 900000);
-    await flush(table);
-    const gone = rows.filter((_, i) => i % 4 === 1);
-    await remove(table, columns, [...extras.slice(0, -5), ...gone]);
-    await flush(table); // tombstones go into a segment
-    await insert(table, columns, gone.slice(0, Math.floor(gone.length / 2)));
-    if (isFat) { await insertFat(table, 910000); await me.must(`DELETE FROM ${table} WHERE id BETWEEN 900000 AND 900013`); }
-    await flush(table);
-    await insert(table, columns, gone.slice(Math.floor(gone.length / 2)));
-    await update(table, columns, rows.filter((_, i) => i % 4 !== 1 && i % 3));
-    await remove(table, columns, extras.slice(-5));
-    if (isFat) await me.must(`DELETE FROM ${table} WHERE fat IS NOT NULL`);
-    await remove(table, columns, extras); // deleting once more changes nothing
+  // Deleted cold rows, tombstones in segments and hot, keys that came back.
+  async tomb(table, columns, rows, old, extra) {
+    const part = Math.ceil(rows.length / 4);
+    const extras = Array.from({ length: 12 }, (_, i) => extra(i));
+    const back = [];
+    for (let p = 0; p < 4; p++) {
+      const mine = rows.slice(p * part, (p + 1) * part);
+      await insert(table, columns, [...mine.map((r, i) => (i % 28 === 1 ? old(r) : r)), ...extras.slice(p * 3, p * 3 + 3)]);
+      await remove(table, columns, extras.slice(p * 3, p * 3 + 1)); // inserted and deleted while hot
+      if (p > 0) { // of the segment before: some go for good, some come back
+        const gone = rows.slice((p - 1) * part, p * part).filter((_, i) => i % 40 === 2);
+        await remove(table, columns, [...gone, ...extras.slice(p * 3 - 2, p * 3 - 1)]);
+        back.push(gone);
+      }
+      await flush(table);
+      if (p > 0 && p % 2) await insert(table, columns, back.pop());
+    }
+    for (const gone of back) await insert(table, columns, gone);
+    await update(table, columns, rows.filter((_, i) => i % part % 28 === 1));
+    await remove(table, columns, extras);
+    await remove(table, columns, extras); // once more: changes nothing
   },
-  async compact(table, columns, rows, old, extra, isFat) {
+  async compact(table, columns, rows, old, extra) {
     const third = Math.ceil(rows.length / 3);
     const extras = Array.from({ length: 20 }, (_, i) => extra(i));
     await insert(table, columns, [...rows.slice(0, third).map(old), ...extras]);
-    if (isFat) await insertFat(table, 900000);
     await flush(table);
     await insert(table, columns, rows.slice(third, 2 * third).map(old));
     await update(table, columns, rows.slice(0, third));
-    if (isFat) await insertFat(table, 910000);
     await remove(table, columns, extras);
     await flush(table);
     await insert(table, columns, rows.slice(2 * third));
-    if (isFat) await me.must(`DELETE FROM ${table} WHERE id >= 900000`);
     await flush(table);
     await update(table, columns, rows.slice(third, 2 * third));
     await flush(table);
@@ -139,9 +132,9 @@ async function build() {
   }
   for (const state of STATES) {
     await recipes[state](names[state].T, data.MAIN, model, (r) => otherValues(data.MAIN, r, () => data.makeMain(random, 0)),
-      (i) => data.makeMain(random, 2000 + i), state !== 'hot' && state !== 'cold');
+      (i) => data.makeMain(random, 2000 + i));
     await recipes[state](names[state].D, data.DIM, dims, (r) => otherValues(data.DIM, r, () => data.makeDim(random, 9)),
-      (i) => ({ ...data.makeDim(random, 100 + i) }), false);
+      (i) => data.makeDim(random, 100 + i));
   }
 }
 
