@@ -76,13 +76,14 @@ static void release_plan(struct plan *base)
     mem_free(plan->schemas);
 }
 
-/* Everything that the plan depends on. */
+/* Everything that the plan depends on. The namespace is any text that a client likes: its length
+ * says where it ends. */
 static str plan_key(struct run *run, str text, enum engine_limits limits)
 {
-    return arena_format(run->arena, "%llu %u %d %d " STR_FMT " " STR_FMT,
+    return arena_format(run->arena, "%llu %u %d %d %zu " STR_FMT STR_FMT,
                         (unsigned long long)run->snapshot->version, run->query->param_count,
-                        (int)run->session.role, (int)limits, STR(run->session.namespace_name),
-                        STR(text));
+                        (int)run->session.role, (int)limits, run->session.namespace_name.n,
+                        STR(run->session.namespace_name), STR(text));
 }
 
 status engine_plan_get(struct run *run, struct duck *duck, str text, enum engine_limits limits,

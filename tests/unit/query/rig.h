@@ -71,10 +71,10 @@ const char *rig_ask_with(struct rig *rig, const char *user, const char *sql,
 const char *rig_rows(struct rig *rig, const char *user, const char *sql);
 /* The whole answer, the rows or the message, or the error. */
 #define EXPECT_ANSWER(rig, user, sql, wanted)                                                      \
-    test_expect_str(str_from(rig_ask((rig), (user), (sql))), STR_LIT(wanted), sql, __FILE__,       \
+    test_expect_str(str_from(rig_ask((rig), (user), (sql))), str_from(wanted), sql, __FILE__,      \
                     __LINE__)
 #define EXPECT_ROWS(rig, user, sql, wanted)                                                        \
-    test_expect_str(str_from(rig_rows((rig), (user), (sql))), STR_LIT(wanted), sql, __FILE__,      \
+    test_expect_str(str_from(rig_rows((rig), (user), (sql))), str_from(wanted), sql, __FILE__,     \
                     __LINE__)
 /* Runs it as root and ends the test when it fails. */
 void rig_do(struct rig *rig, const char *sql);
