@@ -1,5 +1,8 @@
 /* server/main.c -- the program kalamdb-server: [path of the TOML file], or --list-faults in testing
  * builds. Reads the configuration, opens the log, joins the parts, serves until SIGTERM or SIGINT.
+ * Testing builds look at KALAMDB_FAULTS (base/fault.h) at the start, at the file that
+ * KALAMDB_FAULTS_FILE names at each SIGUSR2, and move the wall clock by
+ * KALAMDB_TEST_CLOCK_OFFSET_S seconds.
  * Exit status: 0 a clean end; 1 it could not start; 2 bad arguments; 71 the store failed. */
 #include "base/fault.h"
 #include "base/log.h"
@@ -45,6 +48,61 @@ static bool set_faults(void)
     return true;
 }
 
+#ifdef KALAM_TESTING
+
+/* Faults from now on: those that the file names, after a line with the hits so far. */
+static void change_faults(void)
+{
+    const char *path = getenv("KALAMDB_FAULTS_FILE");
+    for (unsigned i = 0; fault_name(i) != NULL; i++) {
+        uint64_t hits = fault_hits(fault_name(i));
+        if (hits > 0) {
+            log_info("faults", "hits", "name=%s count=%llu", fault_name(i),
+                     (unsigned long long)hits);
+        }
+    }
+    fault_clear();
+    char text[1024] = "";
+    FILE *file = path != NULL ? fopen(path, "re") : NULL;
+    if (file != NULL) {
+        text[fread(text, 1, sizeof text - 1, file)] = '\0';
+        (void)fclose(file);
+    }
+    log_info("faults", "changed", "ok=%d faults=\"%s\"", fault_set(text), text);
+}
+
+static int64_t moved_wall_us(void *context)
+{
+    return clock_wall_us(clock_system()) + *(const int64_t *)context;
+}
+
+static uint64_t mono_us(void *context)
+{
+    (void)context;
+    return clock_mono_us(clock_system());
+}
+
+static const struct clock *choose_clock(void)
+{
+    static int64_t offset_us;
+    static const struct clock moved = {moved_wall_us, mono_us, &offset_us};
+    const char *seconds = getenv("KALAMDB_TEST_CLOCK_OFFSET_S");
+    if (seconds == NULL) {
+        return clock_system();
+    }
+    offset_us = strtoll(seconds, NULL, 10) * 1000000;
+    return &moved;
+}
+
+#else
+
+static const struct clock *choose_clock(void)
+{
+    return clock_system();
+}
+
+#endif
+
 /* A connection is a descriptor: as many as the system lets us have. */
 static void raise_descriptors(void)
 {
@@ -83,6 +141,9 @@ static sigset_t hold_signals(void)
     (void)sigemptyset(&held);
     (void)sigaddset(&held, SIGINT);
     (void)sigaddset(&held, SIGTERM);
+#ifdef KALAM_TESTING
+    (void)sigaddset(&held, SIGUSR2);
+#endif
     (void)sigprocmask(SIG_BLOCK, &held, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     return held;
@@ -91,7 +152,12 @@ static sigset_t hold_signals(void)
 static void wait_for_signal(const sigset_t *held)
 {
     int signal_number = 0;
-    while (sigwait(held, &signal_number) != 0) {
+    while (sigwait(held, &signal_number) != 0 || signal_number == SIGUSR2) {
+#ifdef KALAM_TESTING
+        if (signal_number == SIGUSR2) {
+            change_faults();
+        }
+#endif
     }
     log_info("server", "signal", "number=%d", signal_number);
     (void)signal(SIGINT, end_at_once);
@@ -116,7 +182,7 @@ static int serve(const struct config *config)
     struct error err;
     error_clear(&err);
     sigset_t held = hold_signals();
-    if (!status_ok(server_create(config, clock_system(), parts, PART_COUNT, &server, &err))) {
+    if (!status_ok(server_create(config, choose_clock(), parts, PART_COUNT, &server, &err))) {
         log_error("server", "not_started", "reason=\"%s\"", err.text);
         return refuse("cannot start", &err);
     }
@@ -129,12 +195,24 @@ static int serve(const struct config *config)
     return 0;
 }
 
-int main(int argc, char **argv)
+static int load_and_serve(const char *path, struct arena *arena)
 {
     struct config config;
-    struct arena arena;
     struct error err;
     error_clear(&err);
+    if (!status_ok(config_load(path, (const char *const *)environ, arena, &config, &err))) {
+        return refuse("configuration", &err);
+    }
+    if (!status_ok(open_log(&config, arena, &err))) {
+        return refuse("log", &err);
+    }
+    int code = serve(&config);
+    log_close();
+    return code;
+}
+
+int main(int argc, char **argv)
+{
     (void)setlocale(LC_ALL, "C");
     if (argc == 2 && strcmp(argv[1], "--list-faults") == 0) {
         return list_faults();
@@ -147,16 +225,9 @@ int main(int argc, char **argv)
         return 2;
     }
     raise_descriptors();
+    struct arena arena;
     arena_init(&arena);
-    if (!status_ok(config_load(argc == 2 ? argv[1] : NULL, (const char *const *)environ, &arena,
-                               &config, &err))) {
-        return refuse("configuration", &err);
-    }
-    if (!status_ok(open_log(&config, &arena, &err))) {
-        return refuse("log", &err);
-    }
-    int code = serve(&config);
-    log_close();
+    int code = load_and_serve(argc == 2 ? argv[1] : NULL, &arena);
     arena_release(&arena);
     return code;
 }
