@@ -1011,7 +1011,9 @@ void live_next_batch(struct live_client *client, str id, bool has_after, uint64_
         return; /* the server continues by itself */
     }
     if (sub->state == SUB_WAITING) {
-        sub->page_after = has_after ? after : 0;
+        /* `last_seq_id` is a JSON number: clients that keep numbers as doubles echo it rounded. */
+        bool is_ours = has_after && (double)after == (double)sub->page_after;
+        sub->page_after = is_ours ? sub->page_after : has_after ? after : 0;
         sub_move(sub, SUB_LOADING);
         start_page(sub);
     } else if (sub->state == SUB_LOADING) {
