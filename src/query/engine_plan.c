@@ -20,14 +20,21 @@ static status resolve_system(struct resolver *r, const struct system_table *syst
     if (!system->is_open && !session_is_admin(&r->run->session)) {
         return error_set(err, ERROR_UNAUTHORIZED, "System tables require 'dba' or 'system' role.");
     }
-    struct duck_column *columns =
-        ARENA_ARRAY(&r->plan->base.arena, struct duck_column, system->column_count);
+    struct arena *arena = &r->plan->base.arena;
+    struct duck_column *columns = ARENA_ARRAY(arena, struct duck_column, system->column_count);
+    struct column *described = ARENA_ARRAY(arena, struct column, system->column_count);
     for (unsigned i = 0; i < system->column_count; i++) {
-        columns[i] = (struct duck_column){str_from(system->columns[i].name),
-                                          type_of(system->columns[i].type)};
+        const struct system_column_def *c = &system->columns[i];
+        columns[i] = (struct duck_column){str_from(c->name), type_of(c->type)};
+        described[i] = (struct column){.name = columns[i].name,
+                                       .type = columns[i].type,
+                                       .is_nullable = c->is_nullable,
+                                       .is_primary_key = c->is_primary_key};
     }
-    *out = (struct gate_decision){
-        .kind = GATE_SYSTEM, .columns = columns, .column_count = system->column_count};
+    *out = (struct gate_decision){.kind = GATE_SYSTEM,
+                                  .columns = columns,
+                                  .column_count = system->column_count,
+                                  .described = described};
     return STATUS_IS_OK;
 }
 

@@ -25,6 +25,8 @@ struct gate_decision {
     const struct schema *schema;       /* TABLE; must live as long as the plan is used */
     const struct duck_column *columns; /* SYSTEM */
     unsigned column_count;             /* SYSTEM */
+    const struct column *described;    /* SYSTEM: the same columns with type, key and NOT NULL as
+                                          results show them; as long-lived as the plan. May be NULL */
     str view_text;                     /* VIEW: its SELECT */
     str view_namespace;                /* VIEW: where its names without a namespace are looked up */
     void *user;                        /* the caller's */
@@ -66,8 +68,8 @@ struct gate_table {
 /* A column of the result. */
 struct gate_output {
     str name;
-    const struct gate_table *table; /* NULL: computed */
-    const struct column *column;    /* NULL: computed, of a system table, or a system column */
+    const struct gate_table *table; /* NULL: computed, or of a system table */
+    const struct column *column;    /* NULL: computed, or a system column */
     int system_column;              /* enum system_column of `table`, or -1 */
 };
 

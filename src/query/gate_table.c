@@ -82,8 +82,11 @@ static void columns_of_table(struct gate *g, const struct gate_table *table,
     const struct gate_decision *d = &table->decision;
     if (d->kind == GATE_SYSTEM) {
         for (unsigned i = 0; i < d->column_count; i++) {
-            gate_columns_add(g, columns,
-                             (struct gate_column){.name = d->columns[i].name, .system_column = -1});
+            gate_columns_add(
+                g, columns,
+                (struct gate_column){.name = d->columns[i].name,
+                                     .column = d->described != NULL ? &d->described[i] : NULL,
+                                     .system_column = -1});
         }
         return;
     }

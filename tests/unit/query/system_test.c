@@ -1,0 +1,272 @@
+/* tests/unit/query/system_test.c -- Goal: system tables have the columns that clients read
+ * (contract http-ws.md section 11, sql.md section 6.2), in that order, with those types; their rows
+ * say what is there. Method: the contract's lists, written down again here, against the tables as
+ * DESCRIBE, SELECT * and system.schemas show them. */
+#include "rig.h"
+
+#include "query/system.h"
+#include "wire/json.h"
+
+static struct rig rig;
+
+/* As in the contract: T text, B bigint, I int, S smallint, F float, TS timestamp, J json, Bo
+ * boolean,
+ * `?` nullable. */
+static const struct {
+    const char *table;
+    const char *columns;
+} contract[] = {
+    {"system.users", "user_id T, password_hash T, role T, email T?, auth_type T, auth_data J?, "
+                     "storage_mode T, storage_id "
+                     "T?, failed_login_attempts I, locked_until TS?, last_login_at TS?, created_at "
+                     "TS, updated_at TS, "
+                     "last_seen TS?, deleted_at TS?"},
+    {"system.namespaces", "namespace_id T, name T, created_at TS, options J?, table_count I"},
+    {"system.schemas",
+     "table_id T, table_name T, namespace_id T, table_type T, created_at TS, schema_version I, "
+     "columns J, "
+     "table_comment T?, updated_at TS, options J?, access_level T?, is_latest Bo, storage_id T?, "
+     "use_user_storage Bo?"},
+    {"system.tables", "namespace_id T, table_name T, table_type T, storage_id T?, version B, "
+                      "options T?, comment T?, "
+                      "updated_at TS, created_at TS"},
+    {"system.columns",
+     "namespace_id T, table_name T, version B, column_id B, column_name T, comment T?, data_type "
+     "T, "
+     "default_value T?, ordinal B, nullable Bo, primary_key Bo, primary_key_pos B?"},
+    {"system.storages", "storage_id T, storage_name T, description T?, storage_type T, "
+                        "base_directory T, credentials J?, "
+                        "config_json J?, shared_tables_template T, user_tables_template T, "
+                        "created_at TS, updated_at TS"},
+    {"system.jobs", "job_id T, job_type T, status T, leader_status T?, parameters J?, message T?, "
+                    "exception_trace T?, "
+                    "idempotency_key T?, queue T?, priority I?, retry_count S, max_retries S, "
+                    "memory_used B?, cpu_used "
+                    "B?, created_at TS, updated_at TS, started_at TS?, finished_at TS?, node_id B, "
+                    "leader_node_id B?"},
+    {"system.job_nodes", "job_id T, node_id B, status T, error_message T?, created_at TS, "
+                         "started_at TS?, finished_at TS?, "
+                         "updated_at TS"},
+    {"system.live",
+     "live_id T, connection_id T, subscription_id T, namespace_id T, table_name T, user_id T, "
+     "query T, "
+     "options J?, status T, created_at TS, last_update TS, changes B, node_id B, last_ping_at TS"},
+    {"system.manifest", "cache_key T, namespace_id T, table_name T, scope T, etag T?, "
+                        "last_refreshed TS, last_accessed TS, "
+                        "in_memory Bo, sync_state T, manifest_json J"},
+    {"system.cluster",
+     "cluster_id T, node_id B, role T, status T, rpc_addr T, api_addr T, is_self Bo, is_leader Bo, "
+     "groups_leading I, total_groups I, current_term B?, last_applied_log B?, "
+     "leader_last_log_index B?, "
+     "snapshot_index B?, catchup_progress_pct S?, replication_lag B?, hostname T?, version T?, "
+     "memory_mb "
+     "B?, memory_usage_mb B?, cpu_usage_percent F?, uptime_seconds B?, uptime_human T?, os T?, "
+     "arch T?"},
+    {"system.settings", "name T, value T, description T, category T"},
+    {"system.stats", "metric_name T, metric_value T"},
+    {"system.datatypes", "arrow_type T, kalam_type T, sql_name T, description T"},
+    {"information_schema.tables", "table_catalog T, table_schema T, table_name T, table_type T"},
+    {"information_schema.columns", "table_catalog T, table_schema T, table_name T, column_name T, "
+                                   "ordinal_position B, column_default "
+                                   "T?, is_nullable T, data_type T"},
+    {"information_schema.schemata", "catalog_name T, schema_name T"},
+};
+enum { TABLES = sizeof contract / sizeof contract[0] };
+
+static const char *letter_of(enum type_id type)
+{
+    switch (type) {
+    case TYPE_TEXT:
+        return "T";
+    case TYPE_BIGINT:
+        return "B";
+    case TYPE_INT:
+        return "I";
+    case TYPE_SMALLINT:
+        return "S";
+    case TYPE_FLOAT:
+        return "F";
+    case TYPE_TIMESTAMP:
+        return "TS";
+    case TYPE_JSON:
+        return "J";
+    case TYPE_BOOLEAN:
+        return "Bo";
+    default:
+        return "?";
+    }
+}
+
+static str columns_of(const struct system_table *table, struct arena *arena)
+{
+    str text = {NULL, 0};
+    for (unsigned i = 0; i < table->column_count; i++) {
+        const struct system_column_def *c = &table->columns[i];
+        text = arena_format(arena, STR_FMT "%s%s %s%s", STR(text), i > 0 ? ", " : "", c->name,
+                            letter_of(c->type), c->is_nullable ? "?" : "");
+    }
+    return text;
+}
+
+TEST(system_tables_have_the_columns_of_the_contract)
+{
+    struct arena arena;
+    arena_init(&arena);
+    for (unsigned i = 0; i < TABLES; i++) {
+        str name = str_from(contract[i].table);
+        size_t dot = (size_t)str_find_char(name, '.');
+        const struct system_table *table =
+            system_table_find(str_slice(name, 0, dot), str_skip(name, dot + 1));
+        EXPECT(table != NULL);
+        test_expect_str(columns_of(table, &arena), str_from(contract[i].columns), contract[i].table,
+                        __FILE__, __LINE__);
+    }
+    EXPECT(system_table_at(TABLES) == NULL); /* a table without a line here is not tested */
+    EXPECT(system_table_at(TABLES - 1) != NULL);
+    arena_release(&arena);
+}
+
+/* "id T, name T?" of the schema of an answer. */
+static str wire_columns(str answer, struct arena *arena)
+{
+    static const struct {
+        const char *wire;
+        const char *letter;
+    } types[] = {{"Text", "T"},  {"BigInt", "B"},     {"Int", "I"},  {"SmallInt", "S"},
+                 {"Float", "F"}, {"Timestamp", "TS"}, {"Json", "J"}, {"Boolean", "Bo"}};
+    const struct json *root = NULL;
+    struct error err;
+    EXPECT_OK(json_parse(answer, arena, &root, &err), &err);
+    str text = {NULL, 0};
+    for (const struct json *c = json_get(root, "schema")->as.children.first; c != NULL;
+         c = c->next) {
+        str name;
+        str type;
+        EXPECT(json_as_text(json_get(c, "name"), &name));
+        EXPECT(json_as_text(json_get(c, "data_type"), &type));
+        const char *letter = "?";
+        for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+            letter = str_eq_c(type, types[i].wire) ? types[i].letter : letter;
+        }
+        text = arena_format(arena, STR_FMT "%s" STR_FMT " %s", STR(text), text.n > 0 ? ", " : "",
+                            STR(name), letter);
+    }
+    return text;
+}
+
+static str without_marks(struct arena *arena, const char *columns)
+{
+    struct buf text;
+    buf_init(&text);
+    for (const char *c = columns; *c != '\0'; c++) {
+        if (*c != '?') {
+            buf_append_byte(&text, (uint8_t)*c);
+        }
+    }
+    str copy = arena_copy(arena, buf_str(&text));
+    buf_release(&text);
+    return copy;
+}
+
+TEST(select_star_of_a_system_table_gives_these_columns_and_types)
+{
+    rig_open(&rig);
+    for (unsigned i = 0; i < TABLES; i++) {
+        const char *sql = arena_format(&rig.arena, "SELECT * FROM %s", contract[i].table).p;
+        str answer = str_from(rig_ask(&rig, "root", sql));
+        if (answer.p[0] != '{') {
+            test_fail(__FILE__, __LINE__, "%s: %s", sql, answer.p);
+        }
+        test_expect_str(wire_columns(answer, &rig.arena),
+                        without_marks(&rig.arena, contract[i].columns), sql, __FILE__, __LINE__);
+    }
+    rig_close(&rig);
+}
+
+TEST(show_statements_give_the_columns_of_their_tables)
+{
+    static const struct {
+        const char *sql;
+        unsigned table; /* of the contract above */
+    } cases[] = {{"SHOW NAMESPACES", 1},
+                 {"SHOW TABLES", 2},
+                 {"SHOW TABLES IN app", 2},
+                 {"SHOW STORAGES", 5},
+                 {"SHOW MANIFEST", 9}};
+    rig_open(&rig);
+    rig_do(&rig, "CREATE USER TABLE t (id BIGINT PRIMARY KEY)");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        str answer = str_from(rig_ask(&rig, "alice", cases[i].sql));
+        test_expect_str(wire_columns(answer, &rig.arena),
+                        without_marks(&rig.arena, contract[cases[i].table].columns), cases[i].sql,
+                        __FILE__, __LINE__);
+    }
+    rig_close(&rig);
+}
+
+TEST(system_schemas_has_one_row_per_version)
+{
+    rig_open(&rig);
+    rig_do(&rig, "CREATE SHARED TABLE t (id BIGINT PRIMARY KEY, d DECIMAL(6,2) DEFAULT 1.5) WITH "
+                 "(ACCESS_LEVEL = 'PUBLIC', FLUSH_POLICY = 'rows:5,interval:60')");
+    rig_do(&rig, "ALTER TABLE t ADD COLUMN c TEXT");
+    EXPECT_ROWS(
+        &rig, "root",
+        "SELECT table_id, table_type, schema_version, is_latest, access_level, storage_id, "
+        "use_user_storage FROM system.schemas WHERE table_name = 't' ORDER BY schema_version",
+        "[[\"app:t\",\"shared\",1,false,\"public\",\"local\",null],[\"app:t\",\"shared\",2,true,"
+        "\"public\",\"local\",null]]");
+    EXPECT_ROWS(
+        &rig, "root", "SELECT options FROM system.schemas WHERE table_id = 'app:t' AND is_latest",
+        "[[\"{\\\"table_type\\\":\\\"SHARED\\\",\\\"storage_id\\\":\\\"local\\\","
+        "\\\"access_level\\\":\\\"Public\\\",\\\"flush_policy\\\":{\\\"type\\\":\\\"combined\\\","
+        "\\\"row_limit\\\":5,\\\"interval_seconds\\\":60},\\\"compression\\\":\\\"zstd\\\"}\"]]");
+    EXPECT_ROWS(&rig, "root",
+                "SELECT columns->1->>'column_name' AS n, columns->1->>'default_value' AS d, "
+                "columns->1->>'data_type' AS ty FROM system.schemas WHERE table_id = 'app:t' AND "
+                "schema_version = 1",
+                "[[\"d\",\"{\\\"Literal\\\":\\\"1.50\\\"}\","
+                "\"{\\\"Decimal\\\":{\\\"precision\\\":6,\\\"scale\\\":2}}\"]]");
+    EXPECT_ROWS(&rig, "root", "SELECT version FROM system.tables WHERE table_name = 't'",
+                "[[\"2\"]]");
+    EXPECT_ROWS(
+        &rig, "root",
+        "SELECT column_name, data_type, default_value, primary_key_pos FROM system.columns WHERE "
+        "table_name = 't' AND column_name NOT LIKE '\\_%' ESCAPE '\\' ORDER BY ordinal",
+        "[[\"id\",\"BIGINT\",null,\"1\"],[\"d\",\"DECIMAL(6, 2)\",\"1.50\",null],[\"c\",\"TEXT\","
+        "null,null]]");
+    rig_close(&rig);
+}
+
+TEST(information_schema_knows_tables_at_once)
+{
+    rig_open(&rig);
+    rig_do(&rig,
+           "CREATE USER TABLE t (id BIGINT PRIMARY KEY, v TEXT); CREATE VIEW w AS SELECT v FROM t");
+    EXPECT_ROWS(&rig, "alice",
+                "SELECT table_catalog, table_name, table_type FROM information_schema.tables WHERE "
+                "table_schema = 'app' ORDER BY table_name",
+                "[[\"kalam\",\"t\",\"BASE TABLE\"],[\"kalam\",\"w\",\"VIEW\"]]");
+    EXPECT_ROWS(
+        &rig, "alice",
+        "SELECT column_name, is_nullable FROM information_schema.columns WHERE table_name = 't' "
+        "AND ordinal_position < 3 ORDER BY ordinal_position",
+        "[[\"id\",\"NO\"],[\"v\",\"YES\"]]");
+    rig_close(&rig);
+}
+
+TEST(what_every_server_has_is_there)
+{
+    rig_open(&rig);
+    EXPECT_ROWS(&rig, "root",
+                "SELECT user_id, role, email FROM system.users WHERE user_id = 'root'",
+                "[[\"root\",\"system\",\"root@localhost\"]]");
+    EXPECT_ROWS(&rig, "root", "SELECT storage_id, storage_name, storage_type FROM system.storages",
+                "[[\"local\",\"Local Filesystem\",\"filesystem\"]]");
+    EXPECT_ROWS(
+        &rig, "root",
+        "SELECT table_id, access_level FROM system.schemas WHERE namespace_id = 'dba' ORDER BY "
+        "table_id",
+        "[[\"dba:notifications\",\"public\"],[\"dba:stats\",\"dba\"]]");
+    rig_close(&rig);
+}
