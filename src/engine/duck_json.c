@@ -325,7 +325,8 @@ static void run_json(duckdb_function_info info, duckdb_data_chunk input, duckdb_
         bool is_there = duck_is_valid(texts, row) && read_path(&path, row, cells, parts);
         if (is_there) {
             text = duck_string(texts, row);
-            is_there = find(duck_string_str(&text), parts, path.count, &arena, &value);
+            is_there = json_is_valid(duck_string_str(&text)) &&
+                       find(duck_string_str(&text), parts, path.count, &arena, &value);
         }
         if (function == JSON_CONTAINS) {
             ((bool *)duckdb_vector_get_data(output))[row] = is_there;

@@ -427,15 +427,7 @@ static void put_json(const struct eval *e, str found, struct arena *arena, struc
         return;
     }
     out->is_null = false;
-    if (is_text && found.p[0] == '"') {
-        out->as.text = json_text_unescape(found, arena);
-        return;
-    }
-    struct buf text;
-    buf_init(&text);
-    json_text_append(&text, found, arena);
-    out->as.text = arena_copy(arena, buf_str(&text));
-    buf_release(&text);
+    out->as.text = is_text && found.p[0] == '"' ? json_text_unescape(found, arena) : found;
 }
 
 static status run_json(NODE_PARAMETERS)
@@ -445,15 +437,10 @@ static status run_json(NODE_PARAMETERS)
     bool is_null = false;
     TRY(eval_node(e->as.json.base, input, arena, &base, err));
     TRY(run_steps(e, input, arena, steps, &is_null, err));
-    if (base.is_null || is_null) {
-        *out = value_null(e->type);
-        return STATUS_IS_OK;
+    str found = {NULL, 0};
+    if (!base.is_null && !is_null && json_text_is_valid(base.as.text)) {
+        found = json_text_find(base.as.text, steps, e->as.json.steps.count, arena);
     }
-    if (!json_text_is_valid(base.as.text)) {
-        return error_set(err, ERROR_EXECUTION, "Malformed JSON: '" STR_FMT "'",
-                         STR(text_excerpt(base.as.text)));
-    }
-    str found = json_text_find(base.as.text, steps, e->as.json.steps.count, arena);
     if (e->op == OP_JSON_HAS) {
         *out = value_bool(found.n > 0);
     } else {

@@ -301,15 +301,6 @@ static str find_index(struct scan s, int64_t index)
 {
     str key;
     str value = {NULL, 0};
-    if (index < 0) {
-        struct scan counting = s;
-        bool is_first = true;
-        int64_t count = 0;
-        while (next_item(&counting, false, &is_first, &key, &value)) {
-            count++;
-        }
-        index += count;
-    }
     bool is_first = true;
     for (int64_t i = 0; index >= 0 && next_item(&s, false, &is_first, &key, &value); i++) {
         if (i == index) {
@@ -332,65 +323,4 @@ str json_text_find(str text, const struct json_step *steps, unsigned count, stru
         }
     }
     return value;
-}
-
-/* --- canonical form */
-
-static void append_string(struct buf *out, str text)
-{
-    static const char plain[] = "\"\\\b\f\n\r\t";
-    static const char escaped[] = "\"\\bfnrt";
-    buf_append_byte(out, '"');
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        const char *found = c != 0 ? strchr(plain, c) : NULL;
-        if (found != NULL) {
-            buf_append_byte(out, '\\');
-            buf_append_byte(out, (uint8_t)escaped[found - plain]);
-        } else if ((unsigned char)c < 0x20) {
-            buf_append_format(out, "\\u%04X", (unsigned)(unsigned char)c);
-        } else {
-            buf_append_byte(out, (uint8_t)c);
-        }
-    }
-    buf_append_byte(out, '"');
-}
-
-static void append_number(struct buf *out, str number)
-{
-    bool is_real = str_find_char(number, '.') >= 0 || str_find_char(number, 'e') >= 0 ||
-                   str_find_char(number, 'E') >= 0;
-    double v = 0;
-    if (is_real && str_to_double(number, &v) && v - v == 0) {
-        real_append_json(out, v);
-    } else if (str_eq_c(number, "-0")) {
-        buf_append_byte(out, '0');
-    } else {
-        buf_append_str(out, number);
-    }
-}
-
-void json_text_append(struct buf *out, str value, struct arena *arena)
-{
-    struct scan s = {value.p, value.p + value.n};
-    while (s.at < s.end) {
-        const char *from = s.at;
-        char c = *from;
-        if (c == '"') {
-            if (!skip_string(&s)) {
-                return;
-            }
-            append_string(out, json_text_unescape(str_of(from, (size_t)(s.at - from)), arena));
-        } else if (c == '-' || (c >= '0' && c <= '9')) {
-            if (!skip_number(&s)) {
-                return;
-            }
-            append_number(out, str_of(from, (size_t)(s.at - from)));
-        } else {
-            s.at++;
-            if (c != ' ' && c != '\t' && c != '\n' && c != '\r') {
-                buf_append_byte(out, (uint8_t)c);
-            }
-        }
-    }
 }

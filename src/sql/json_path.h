@@ -1,7 +1,7 @@
 /* sql/json_path.h -- looking into JSON text: what ->, ->> and ? need.
- * For:      eval. Strict RFC 8259, LIMIT_JSON_DEPTH levels; of two equal keys the first counts.
- * Owns:     nothing; results lie in the text or in the arena.
- * Threads:  any. */
+ * For:      eval, as the contract's functions (engine/duck_json.c) answer. Strict RFC 8259,
+ * LIMIT_JSON_DEPTH levels; of two equal keys the first counts. Owns:     nothing; results lie in
+ * the text or in the arena. Threads:  any. */
 #ifndef SQL_JSON_PATH_H
 #define SQL_JSON_PATH_H
 
@@ -10,7 +10,7 @@
 
 struct json_step {
     bool is_index;
-    int64_t index; /* from 0; negative: from the end */
+    int64_t index; /* from 0; negative: there is none */
     str key;
 };
 
@@ -19,9 +19,6 @@ bool json_text_is_valid(str text);
 /* The value at the end of the path, in place; empty: there is none (a key in a list, an index in an
  * object, too far ...). `text` must be valid. */
 str json_text_find(str text, const struct json_step *steps, unsigned count, struct arena *arena);
-/* Canonical form, as the engine prints what it took out: no white space, shortest escapes, numbers
- * with a fraction in their shortest form. `value` must be valid. */
-void json_text_append(struct buf *out, str value, struct arena *arena);
 /* The characters that a JSON string means. */
 str json_text_unescape(str quoted, struct arena *arena);
 
