@@ -529,7 +529,7 @@ static void on_event(struct ws_conn *conn, const struct ws_event *event)
     }
 }
 
-/* Pings and fragments are not messages, but they cost too. */
+/* Pings and fragments are no messages, but they cost too. */
 static bool is_flood(struct ws_conn *conn)
 {
     uint64_t now_us = loop_now_us(conn->home->loop);
@@ -549,6 +549,8 @@ static size_t on_data(struct conn *net, str bytes)
     while (conn->phase != WS_CLOSING &&
            ws_parser_next(&conn->parser, &at, end, &event) != WS_EVENT_MORE) {
         (void)atomic_count_add(&conn->home->ws->messages_in, 1);
+        bool is_message = event.kind == WS_EVENT_TEXT || event.kind == WS_EVENT_BINARY;
+        conn->frames_before += is_message ? 1 : 0; /* their rate has a limit of its own */
         on_event(conn, &event);
         arena_reset(&conn->home->arena);
         if (conn->phase != WS_CLOSING && is_flood(conn)) {
