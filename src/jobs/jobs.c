@@ -12,6 +12,12 @@
 #include "store/registry.h"
 #include "store/segment.h"
 
+enum {
+    BACKOFF_SHIFT_MAX = 16,
+    FAILED_PAUSE_S = 60,    /* a scheduled job that failed is not tried again at every tick ... */
+    SKIPPED_PAUSE_S = 3600, /* ... nor one that found nothing while the counters stay as they are */
+};
+
 struct job_thread {
     struct jobs *jobs;
     struct thread thread;
@@ -276,8 +282,16 @@ static struct job *find_open(struct jobs *jobs, enum job_kind kind, table_id tab
     return NULL;
 }
 
-status jobs_queue(struct jobs *jobs, enum job_kind kind, table_id table, str ns, str name,
-                  bool is_forced, char id[JOB_ID_BYTES], struct error *err)
+/* What a scheduled job would find: another value means that there may be work now. 0: unknown. */
+static uint64_t counters_of(struct jobs *jobs, table_id table)
+{
+    struct table_totals t;
+    store_totals(jobs->options.store, table, &t);
+    return hash_bytes(str_of(&t, sizeof t)) | 1;
+}
+
+static struct job *make_job(struct jobs *jobs, enum job_kind kind, table_id table, str ns, str name,
+                            bool is_forced)
 {
     struct job *job = mem_alloc_zeroed(sizeof *job);
     (void)snprintf(job->id, sizeof job->id, "%s-%012llx", job_kind_prefix(kind),
@@ -286,38 +300,68 @@ status jobs_queue(struct jobs *jobs, enum job_kind kind, table_id table, str ns,
     job->state = JOB_QUEUED;
     job->table = table;
     job->is_forced = is_forced;
+    job->counters = is_forced ? 0 : counters_of(jobs, table);
     job->created_us = clock_wall_us(jobs->options.clock);
     job->updated_us = job->created_us;
     (void)snprintf(job->namespace_name, sizeof job->namespace_name, STR_FMT, STR(ns));
     (void)snprintf(job->table_name, sizeof job->table_name, STR_FMT, STR(name));
+    return job;
+}
 
+static void cancel_waiting(struct jobs *jobs, struct job *job)
+{
+    (void)snprintf(job->message, sizeof job->message, "Cancelled before it began");
+    move(jobs, job, JOB_CANCELLED);
+}
+
+/* The first record is durable, or `result` says why not. Under the lock. True: the state has moved
+ * on already, `copy` is to be saved. */
+static bool record_done(struct jobs *jobs, struct job *job, status result, struct job *copy)
+{
+    job->is_recorded = true;
+    if (!status_ok(result)) {
+        move(jobs, job, JOB_FAILED);
+        return false;
+    }
+    if (atomic_count_get(&job->cancel) == 0) {
+        enqueue(jobs, job);
+        return false;
+    }
+    cancel_waiting(jobs, job);
+    memcpy(copy, job, sizeof *copy);
+    return true;
+}
+
+status jobs_queue(struct jobs *jobs, enum job_kind kind, table_id table, str ns, str name,
+                  bool is_forced, char id[JOB_ID_BYTES], struct error *err)
+{
+    struct job *job = make_job(jobs, kind, table, ns, name, is_forced);
+    struct job copy;
     lock_take(&jobs->lock);
     struct job *open = find_open(jobs, kind, table);
     if (open != NULL) {
         memcpy(id, open->id, JOB_ID_BYTES);
         /* Work asked for by a statement must reach every partition, also when a scheduled job of
          * the table waits: that one then does all. */
-        if (is_forced && open->state == JOB_QUEUED) {
-            open->is_forced = true;
-        }
+        open->is_forced = open->is_forced || (is_forced && open->state != JOB_RUNNING);
         lock_give(&jobs->lock);
         mem_free(job);
         return error_set(err, ERROR_EXISTS, "job %s is queued or running", id);
     }
     add(jobs, job); /* seen by find_open from here on, run only once its record is durable */
+    memcpy(&copy, job, sizeof copy);
     lock_give(&jobs->lock);
 
-    memcpy(id, job->id, JOB_ID_BYTES);
-    status result = save(jobs, job, err);
+    memcpy(id, copy.id, JOB_ID_BYTES);
+    status result = save(jobs, &copy, err);
     char dropped[JOB_ID_BYTES];
     lock_take(&jobs->lock);
-    if (status_ok(result)) {
-        enqueue(jobs, job);
-    } else {
-        move(jobs, job, JOB_FAILED);
-    }
+    bool is_cancelled = record_done(jobs, job, result, &copy);
     bool has_dropped = drop_oldest(jobs, dropped);
     lock_give(&jobs->lock);
+    if (is_cancelled) {
+        result = save(jobs, &copy, err);
+    }
     if (has_dropped && status_ok(result)) {
         result = write_record(jobs, dropped, (str){NULL, 0}, err);
     }
@@ -338,7 +382,7 @@ status jobs_kill(struct jobs *jobs, str id, struct error *err)
     } else if (job_state_is_final(job->state)) {
         result = error_set(err, ERROR_INVALID_OPERATION, "Cannot cancel job in status %s",
                            job_state_name(job->state));
-    } else if (job->state == JOB_RUNNING) {
+    } else if (job->state == JOB_RUNNING || !job->is_recorded) {
         atomic_count_set(&job->cancel, 1); /* it ends at its next safe point */
     } else {
         for (struct job **at = &jobs->queue; *at != NULL; at = &(*at)->next) {
@@ -347,8 +391,7 @@ status jobs_kill(struct jobs *jobs, str id, struct error *err)
                 break;
             }
         }
-        (void)snprintf(job->message, sizeof job->message, "Cancelled before it began");
-        move(jobs, job, JOB_CANCELLED);
+        cancel_waiting(jobs, job);
         must_save = true;
     }
     struct job copy = {0};
@@ -368,7 +411,7 @@ static enum job_state state_after(struct jobs *jobs, const struct job *job, stat
     if (status_ok(result)) {
         return is_skipped ? JOB_SKIPPED : JOB_COMPLETED;
     }
-    if (result.code == STATUS_CANCELLED) {
+    if (result.code == STATUS_CANCELLED || atomic_count_get(&job->cancel) != 0) {
         return JOB_CANCELLED;
     }
     bool may_retry = result.code == STATUS_UNAVAILABLE || result.code == STATUS_CONFLICT;
@@ -392,11 +435,15 @@ static void run_job(struct jobs *jobs, struct job *job, unsigned thread)
     (void)snprintf(job->message, sizeof job->message, "%.500s",
                    status_ok(result) ? work.message : err.text);
     move(jobs, job, state);
+    uint64_t now_us = clock_mono_us(jobs->options.clock);
     if (state == JOB_RETRYING) {
-        job->not_before_us = clock_mono_us(jobs->options.clock) +
-                             ((uint64_t)jobs->options.retry_backoff_ms << job->retries) * 1000;
+        unsigned shift = job->retries < BACKOFF_SHIFT_MAX ? job->retries : BACKOFF_SHIFT_MAX;
+        job->not_before_us = now_us + ((uint64_t)jobs->options.retry_backoff_ms << shift) * 1000;
         job->retries++;
         enqueue(jobs, job);
+    } else {
+        uint64_t pause_s = state == JOB_FAILED ? FAILED_PAUSE_S : SKIPPED_PAUSE_S;
+        job->not_before_us = now_us + pause_s * 1000000;
     }
     struct job copy;
     memcpy(&copy, job, sizeof copy);
@@ -407,16 +454,97 @@ static void run_job(struct jobs *jobs, struct job *job, unsigned thread)
 /* -- scheduling ---------------------------------------------------------------------------------
  */
 
+/* The newest one of a kind for a table says whether another is worth it now: not soon after a
+ * failure, and not while nothing has changed since one found nothing. */
+static bool is_paused(struct jobs *jobs, enum job_kind kind, table_id table)
+{
+    uint64_t counters = counters_of(jobs, table);
+    uint64_t now_us = clock_mono_us(jobs->options.clock);
+    bool is_paused = false;
+    lock_take(&jobs->lock);
+    for (size_t i = jobs->count; i > 0; i--) {
+        const struct job *job = jobs->all[i - 1];
+        if (job->kind == kind && job->table.v == table.v) {
+            bool found_nothing = job->state == JOB_SKIPPED && job->counters == counters &&
+                                 kind != JOB_STREAM_EVICTION; /* rows expire without a counter */
+            is_paused = (job->state == JOB_FAILED || found_nothing) && now_us < job->not_before_us;
+            break;
+        }
+    }
+    lock_give(&jobs->lock);
+    return is_paused;
+}
+
 static void queue_for(struct jobs *jobs, enum job_kind kind, const struct catalog_snapshot *s,
                       table_id id)
 {
     const struct table *table = snapshot_find_table_id(s, id);
     char job[JOB_ID_BYTES];
     struct error ignored; /* EXISTS: it is under way already */
-    if (table != NULL) {
+    if (table != NULL && !is_paused(jobs, kind, id)) {
         status result =
             jobs_queue(jobs, kind, id, table->namespace_name, table->name, false, job, &ignored);
         (void)result.code;
+    }
+}
+
+/* Candidates are partitions, jobs are of tables: a table comes many times. */
+static bool is_first(struct map *seen, table_id table)
+{
+    return map_put(seen, str_of(&table, sizeof table), seen) == NULL;
+}
+
+static void schedule_flushes(struct jobs *jobs, const struct catalog_snapshot *s,
+                             struct arena *arena)
+{
+    struct flush_candidate *due = NULL;
+    size_t count = 0;
+    int64_t next_us = 0;
+    struct map seen;
+    map_init(&seen);
+    store_flush_candidates(jobs->options.store, s, clock_wall_us(jobs->options.clock), 10000, arena,
+                           &due, &count, &next_us);
+    for (size_t i = 0; i < count; i++) {
+        if (is_first(&seen, due[i].table)) {
+            queue_for(jobs, JOB_FLUSH, s, due[i].table);
+        }
+    }
+    map_release(&seen);
+}
+
+static void schedule_compactions(struct jobs *jobs, const struct catalog_snapshot *s,
+                                 struct arena *arena)
+{
+    struct compact_candidate *worth = NULL;
+    size_t count = 0;
+    struct map seen;
+    map_init(&seen);
+    store_compact_candidates(jobs->options.store, arena, &worth, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (is_first(&seen, worth[i].table)) {
+            queue_for(jobs, JOB_COMPACT, s, worth[i].table);
+        }
+    }
+    map_release(&seen);
+}
+
+/* Dropped tables whose clean-up failed, was killed, or gave up waiting for a flush. */
+static void schedule_cleanups(struct jobs *jobs, struct arena *arena)
+{
+    struct dropped_table *dropped = NULL;
+    unsigned count = 0;
+    struct error err;
+    if (!status_ok(catalog_list_dropped(jobs->options.catalog, arena, &dropped, &count, &err))) {
+        log_warn("jobs", "dropped_not_listed", "error=\"%s\"", err.text);
+        return;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        char id[JOB_ID_BYTES];
+        if (!is_paused(jobs, JOB_CLEANUP, dropped[i].id)) {
+            status result = jobs_queue(jobs, JOB_CLEANUP, dropped[i].id, dropped[i].namespace_name,
+                                       dropped[i].name, false, id, &err);
+            (void)result.code; /* EXISTS: it is under way already */
+        }
     }
 }
 
@@ -425,25 +553,17 @@ static void schedule(struct jobs *jobs, bool with_streams)
     struct arena arena;
     arena_init(&arena);
     const struct catalog_snapshot *s = catalog_take(jobs->options.catalog);
-    struct flush_candidate *due = NULL;
-    size_t count = 0;
-    int64_t next_us = 0;
-    store_flush_candidates(jobs->options.store, s, clock_wall_us(jobs->options.clock), 10000,
-                           &arena, &due, &count, &next_us);
-    for (size_t i = 0; i < count; i++) {
-        queue_for(jobs, JOB_FLUSH, s, due[i].table);
-    }
-    struct compact_candidate *worth = NULL;
-    store_compact_candidates(jobs->options.store, &arena, &worth, &count);
-    for (size_t i = 0; i < count; i++) {
-        queue_for(jobs, JOB_COMPACT, s, worth[i].table);
-    }
+    schedule_flushes(jobs, s, &arena);
+    schedule_compactions(jobs, s, &arena);
     for (unsigned i = 0; with_streams && i < s->table_count; i++) {
         struct table_totals totals;
         store_totals(jobs->options.store, s->tables[i]->id, &totals);
         if (s->tables[i]->kind == TABLE_STREAM && totals.hot_rows > 0) {
             queue_for(jobs, JOB_STREAM_EVICTION, s, s->tables[i]->id);
         }
+    }
+    if (with_streams) {
+        schedule_cleanups(jobs, &arena);
     }
     catalog_give(s);
     arena_release(&arena);
@@ -465,23 +585,44 @@ static void tick(struct jobs *jobs, uint64_t now_us)
     jobs->next_tick_us = clock_mono_us(jobs->options.clock) + jobs->options.tick_ms * 1000ULL;
 }
 
+/* Under the lock, which it gives while it works. False: nothing is due before *until_us. */
+static bool step(struct jobs *jobs, unsigned thread, uint64_t *until_us)
+{
+    uint64_t now_us = clock_mono_us(jobs->options.clock);
+    *until_us = jobs->next_tick_us;
+    struct job *job = dequeue(jobs, now_us, until_us);
+    if (job != NULL) {
+        move(jobs, job, JOB_RUNNING);
+        lock_give(&jobs->lock);
+        run_job(jobs, job, thread);
+        lock_take(&jobs->lock);
+        return true;
+    }
+    if (!jobs->is_ticking && now_us >= jobs->next_tick_us) {
+        tick(jobs, now_us);
+        return true;
+    }
+    return false;
+}
+
+bool jobs_step(struct jobs *jobs)
+{
+    uint64_t until_us = 0;
+    lock_take(&jobs->lock);
+    bool did_something = step(jobs, 0, &until_us);
+    lock_give(&jobs->lock);
+    return did_something;
+}
+
 static void *run_thread(void *argument)
 {
     struct job_thread *self = argument;
     struct jobs *jobs = self->jobs;
     lock_take(&jobs->lock);
     while (!jobs->is_stopping) {
-        uint64_t now_us = clock_mono_us(jobs->options.clock);
-        uint64_t until_us = jobs->next_tick_us;
-        struct job *job = dequeue(jobs, now_us, &until_us);
-        if (job != NULL) {
-            move(jobs, job, JOB_RUNNING);
-            lock_give(&jobs->lock);
-            run_job(jobs, job, self->number);
-            lock_take(&jobs->lock);
-        } else if (!jobs->is_ticking && now_us >= jobs->next_tick_us) {
-            tick(jobs, now_us);
-        } else {
+        uint64_t until_us = 0;
+        if (!step(jobs, self->number, &until_us)) {
+            uint64_t now_us = clock_mono_us(jobs->options.clock);
             uint64_t wait_ms = until_us > now_us ? (until_us - now_us) / 1000 + 1 : 1;
             (void)cond_wait_ms(&jobs->wake, &jobs->lock,
                                wait_ms < jobs->options.tick_ms ? wait_ms : jobs->options.tick_ms);

@@ -33,6 +33,9 @@ struct jobs_options {
  * before jobs_start. */
 MUST_USE status jobs_open(const struct jobs_options *options, struct jobs **out, struct error *err);
 void jobs_start(struct jobs *jobs);
+/* Does what a job thread would do next: a job whose time has come, or else the scheduler's round
+ * when that is due. False: neither. For tests, which have no threads (thread_count 0). */
+bool jobs_step(struct jobs *jobs);
 /* Asks running jobs to stop at a safe point, and waits for them. */
 void jobs_stop(struct jobs *jobs);
 void jobs_close(struct jobs *jobs); /* NULL allowed; after jobs_stop */

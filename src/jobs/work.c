@@ -92,7 +92,7 @@ static status flush(struct work *work, bool *is_skipped, struct error *err)
     return result;
 }
 
-static status compact(struct work *work, struct error *err)
+static status compact(struct work *work, bool *is_skipped, struct error *err)
 {
     struct arena arena;
     arena_init(&arena);
@@ -117,6 +117,7 @@ static status compact(struct work *work, struct error *err)
     if (is_cancelled(work)) {
         return cancelled(err);
     }
+    *is_skipped = sources == 0 && !work->job->is_forced; /* whoever asked reads "completed" */
     say(work, "Compaction completed for %s:%s (%u segments merged, %llu dead rows removed)",
         work->job->namespace_name, work->job->table_name, sources, (unsigned long long)dead);
     return result;
@@ -129,6 +130,7 @@ static status clean_up(struct work *work, struct error *err)
     struct dropped_table *dropped = NULL;
     unsigned count = 0;
     status result = catalog_list_dropped(work->options->catalog, &arena, &dropped, &count, err);
+    say(work, "Nothing is left of %s:%s", work->job->namespace_name, work->job->table_name);
     for (unsigned i = 0; i < count && status_ok(result); i++) {
         if (dropped[i].id.v == work->job->table.v) {
             struct drop_result one = {0};
@@ -157,6 +159,9 @@ static status evict(struct work *work, bool *is_skipped, struct error *err)
         rows += one;
     }
     arena_release(&arena);
+    if (status_ok(result) && is_cancelled(work)) {
+        return cancelled(err);
+    }
     *is_skipped = rows == 0;
     say(work, "Evicted %llu expired rows of %s:%s", (unsigned long long)rows,
         work->job->namespace_name, work->job->table_name);
@@ -173,7 +178,7 @@ status work_run(struct work *work, bool *is_skipped, struct error *err)
         result = flush(work, is_skipped, err);
         break;
     case JOB_COMPACT:
-        result = compact(work, err);
+        result = compact(work, is_skipped, err);
         break;
     case JOB_CLEANUP:
         result = clean_up(work, err);
