@@ -5,6 +5,7 @@
 
 #include "query/expression.h"
 #include "query/find_rows.h"
+#include "query/mutant.h"
 #include "query/write_job.h"
 
 struct update {
@@ -180,9 +181,8 @@ static status change_by_key(struct update *u, const struct key_condition *condit
 /* -- by any condition ---------------------------------------------------------------------------
  */
 
-/* SELECT *, engine SET expressions, parameters FROM ns.t [alias] WHERE ...: the rows come with all
- * columns, so their stored form is made again from the values. The parameters stand there because
- * the engine wants to see each: those of SET would be missing. */
+/* SELECT *, engine SET expressions FROM ns.t [alias] WHERE ...: the rows come with all columns, so
+ * their stored form can be made again from the values. */
 static str select_text(struct update *u)
 {
     struct buf text;
@@ -194,9 +194,6 @@ static str select_text(struct update *u)
         if (e->has_engine) {
             buf_append_format(&text, ", (" STR_FMT ")", STR(sql_expr_text(u->run->statement, e)));
         }
-    }
-    for (unsigned i = 1; i <= u->run->query->param_count; i++) {
-        buf_append_format(&text, ", $%u", i);
     }
     buf_append_format(&text, " FROM \"" STR_FMT "\".\"" STR_FMT "\"",
                       STR(u->schema->namespace_name), STR(u->schema->table_name));
@@ -329,7 +326,8 @@ static status change(struct run *run, const struct table_name *name, const char 
     u->session = expression_session(run->engine, &run->session);
     u->job = write_job_create(run, kind);
     struct table_part place;
-    table_part_init(&place, u->table, run->session.user_id, &u->job->arena);
+    str owner = mutant_is_on("write_part_of_actor") ? run->session.actor_id : run->session.user_id;
+    table_part_init(&place, u->table, owner, &u->job->arena);
     u->to = row_write_table(&u->job->write, &place, u->schema);
     status result = change_rows(u, err);
     schema_give(u->schema);
