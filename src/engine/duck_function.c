@@ -369,7 +369,7 @@ static duckdb_logical_type type_of_shape(enum shape shape)
     case SHAPE_NONE:
         break;
     }
-    CHECK(!"a shape");
+    check_failed(__FILE__, __LINE__, "a shape");
     return NULL;
 }
 

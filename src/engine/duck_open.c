@@ -26,7 +26,7 @@ static const char *const catalogs[] = {
     "ATTACH ':memory:' AS _k_hot",
     "ATTACH ':memory:' AS _k_all",
     "ATTACH ':memory:' AS _k_raw",
-    "ATTACH ':memory:' AS " DUCK_SYSTEM_CATALOG,
+    ("ATTACH ':memory:' AS " DUCK_SYSTEM_CATALOG),
 };
 static const char *const use_of_catalog[DUCK_CATALOG_COUNT] = {
     [DUCK_HOT] = "USE _k_hot",
@@ -235,7 +235,7 @@ struct duck_conn *duck_conn_of_context(struct duck *duck, duckdb_client_context 
             return &duck->conns[i];
         }
     }
-    CHECK(!"a connection of the engine that we did not make");
+    check_failed(__FILE__, __LINE__, "a connection of the engine that we did not make");
     return NULL;
 }
 

@@ -508,5 +508,6 @@ status duck_print_select(struct duck_conn *conn, str json, struct arena *arena, 
                          struct error *err)
 {
     CHECK(conn->catalog == DUCK_INTERNAL);
-    return call_on_text(conn, "SELECT json_deserialize_sql($1::VARCHAR::JSON)", json, arena, text, err);
+    return call_on_text(conn, "SELECT json_deserialize_sql($1::VARCHAR::JSON)", json, arena, text,
+                        err);
 }

@@ -223,7 +223,7 @@ static status open_source(const struct bound_scan *bound, const uint64_t *wanted
     case SCAN_SOURCE:
         break;
     }
-    CHECK(!"a kind of scan");
+    check_failed(__FILE__, __LINE__, "a kind of scan");
     return STATUS_IS_OK;
 }
 

@@ -54,7 +54,7 @@ static duckdb_type simple_type(enum type_id id)
     case TYPE_COUNT:
         break;
     }
-    CHECK(!"a type with parameters");
+    check_failed(__FILE__, __LINE__, "a type with parameters");
     return DUCKDB_TYPE_INVALID;
 }
 
@@ -284,7 +284,7 @@ duckdb_value duck_value_of(const struct value *v)
     case TYPE_COUNT:
         break;
     }
-    CHECK(!"a value without a type");
+    check_failed(__FILE__, __LINE__, "a value without a type");
     return NULL;
 }
 

@@ -105,7 +105,7 @@ static void append_absent(struct buf *out, const struct schema *schema, unsigned
     } else if (absent->type.id == TYPE_EMBEDDING) {
         struct error err;
         if (!status_ok(value_append_json(&text, absent, &err))) {
-            CHECK(!"an embedding of the schema is finite");
+            check_failed(__FILE__, __LINE__, "an embedding of the schema is finite");
         }
     } else {
         value_append_text(&text, absent);

@@ -546,7 +546,7 @@ static status part(struct gate *g, struct gate_scope *scope, struct gate_cte *ct
         return known_word(g, value, subquery_kinds,
                           sizeof subquery_kinds / sizeof subquery_kinds[0]);
     }
-    CHECK(!"a kind of part");
+    check_failed(__FILE__, __LINE__, "a kind of part");
     return STATUS_IS_OK;
 }
 

@@ -94,7 +94,7 @@ static int hidden_of(const char *note)
             return i;
         }
     }
-    CHECK(!"a SESSION row of functions.def");
+    check_failed(__FILE__, __LINE__, "a SESSION row of functions.def");
     return -1;
 }
 
