@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { RIG_WORKERS = 2, RIG_JOBS = 2 };
+enum { RIG_JOBS = 2 };
 
 /* -- hooks --------------------------------------------------------------------------------------
  */
@@ -269,7 +269,7 @@ void rig_query_finish(struct rig_query *q, enum query_state state)
             rig_query_wait(q);
             state = query_resume(&q->query);
         } else {
-            state = query_start(&q->query, QUERY_ON_WORKER, 0);
+            state = query_start(&q->query, QUERY_ON_WORKER, q->slot);
         }
     }
 }

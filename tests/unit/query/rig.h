@@ -13,6 +13,7 @@
 #include "test.h"
 
 #define RIG_START_US (1800000000LL * 1000000)
+enum { RIG_WORKERS = 4 };
 
 /* What the layers above were asked for. */
 struct rig_hooks {
@@ -87,6 +88,7 @@ struct rig_query {
     struct rig *rig;
     struct arena arena;
     struct buf out;
+    unsigned slot;    /* of the worker that it goes to; 0 */
     bool is_finished; /* guarded by rig->lock */
 };
 void rig_query_open(struct rig_query *q, struct rig *rig, const char *user, const char *sql);
