@@ -451,6 +451,9 @@ static void step_undo(struct flush *flush)
 {
     FAULT_POINT("flush.before_undo");
     close_view(flush);
+    if (flush->write.store != NULL) { /* on a full disk the undo needs the room that it takes */
+        segment_discard(flush->store, flush->write.tmp);
+    }
     struct error err;
     error_clear(&err);
     bool was_standing = true;

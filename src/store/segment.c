@@ -306,7 +306,14 @@ status segment_verify(struct store *store, const struct segment *segment, str pa
     const struct cold_files *files = store->options.files;
     hash128 found = {0};
     uint64_t bytes = 0;
-    TRY(files->checksum(files->context, path.p, &found, &bytes, err));
+    status result = files->checksum(files->context, path.p, &found, &bytes, err);
+    if (result.code == STATUS_NOT_FOUND) { /* the manifest names it: somebody took it away */
+        return error_set(err, ERROR_CORRUPT, "segment batch-%llu.parquet is missing",
+                         (unsigned long long)segment->number);
+    }
+    if (!status_ok(result)) {
+        return result;
+    }
     if (bytes != segment->bytes || found.low != segment->checksum.low ||
         found.high != segment->checksum.high) {
         return error_set(err, ERROR_CORRUPT,
