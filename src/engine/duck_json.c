@@ -320,7 +320,7 @@ static void run_json(duckdb_function_info info, duckdb_data_chunk input, duckdb_
     arena_init(&arena);
     idx_t rows = duckdb_data_chunk_get_size(input);
     for (idx_t row = 0; row < rows; row++) {
-        str value;
+        str value = {NULL, 0};
         duckdb_string_t text;
         bool is_there = duck_is_valid(texts, row) && read_path(&path, row, cells, parts);
         if (is_there) {
