@@ -30,6 +30,7 @@ finish() {
 trap finish EXIT
 
 mkdir "$work/data"
+: >"$work/out"
 echo "Settings (bench/settings.toml):"
 grep -v '^#' bench/settings.toml | sed '/^$/d; s/^/    /'
 KALAMDB_DATA_DIR=$work/data KALAMDB_LOGS_DIR=$work/logs KALAMDB_SERVER_PORT=0 \

@@ -33,6 +33,7 @@ export class Server {
         this.settings = join(this.dir, 'server.toml');
         this.port = 0;
         this.child = null;
+        this.children = new Set(); // kalam --subscribe
         this.connections = connections;
         writeFileSync(this.settings, SETTINGS);
     }
@@ -119,6 +120,8 @@ export class Server {
     subscribe(user, password, sql) {
         const child = spawn(join(this.bin, 'kalam'), ['--json', '--last-rows', '0', '--subscribe', sql],
             { ...this.kalamOptions(user, password), stdio: ['ignore', 'pipe', 'pipe'] });
+        this.children.add(child);
+        child.on('exit', () => this.children.delete(child));
         const watch = { child, changes: [], said: '' };
         let rest = '';
         child.stdout.on('data', (chunk) => {
@@ -152,6 +155,7 @@ export class Server {
     }
 
     async remove() {
+        for (const child of this.children) child.kill('SIGTERM');
         if (this.child) await this.stop('SIGKILL');
         rmSync(this.dir, { recursive: true, force: true });
     }

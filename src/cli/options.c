@@ -177,6 +177,7 @@ static enum options_result read_one(int option, const char *text, struct options
         return OPTIONS_RUN;
     case OPTION_TOKEN:
         out->token = text;
+        out->user = NULL; /* of the environment */
         return OPTIONS_RUN;
     case OPTION_NAMESPACE:
         out->namespace_name = text;

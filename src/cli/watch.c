@@ -16,7 +16,9 @@
 #include "wire/websocket.h"
 #include "wire/ws_handshake.h"
 
+#include <poll.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
     PING_MS = 5000,
@@ -361,6 +363,13 @@ static enum watch_next use_bytes(struct watch *watch, char *p, size_t n)
     }
 }
 
+/* True: what we print goes into a pipe whose other end is gone. */
+static bool nobody_reads(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
 static enum watch_next keep_alive(struct watch *watch)
 {
     uint64_t now = now_us();
@@ -383,7 +392,7 @@ static enum watch_next listen(struct watch *watch)
         size_t got = 0;
         status s =
             client_receive_within(watch->client, INTERRUPT_LOOK_MS, bytes, READ_BYTES, &got, NULL);
-        if (interrupt_pending()) {
+        if (interrupt_pending() || nobody_reads()) {
             next = end_with(watch, CLI_DONE);
         } else if (status_ok(s) && got > 0) {
             watch->heard_us = now_us();
@@ -506,7 +515,8 @@ static void sleep_until_next_try(unsigned tries)
 {
     uint64_t ms = tries > 5 ? BACKOFF_MS_MAX : 1000ULL << (tries - 1);
     ms = ms > BACKOFF_MS_MAX ? BACKOFF_MS_MAX : ms;
-    for (uint64_t at = 0; at < ms && !interrupt_pending(); at += INTERRUPT_LOOK_MS) {
+    for (uint64_t at = 0; at < ms && !interrupt_pending() && !nobody_reads();
+         at += INTERRUPT_LOOK_MS) {
         struct timespec step = {.tv_nsec = INTERRUPT_LOOK_MS * 1000000L};
         (void)nanosleep(&step, NULL);
     }
@@ -532,7 +542,7 @@ enum cli_exit watch_run(struct session *session, const struct output *output, st
         if (next == WATCH_END) {
             break;
         }
-        if (interrupt_pending()) {
+        if (interrupt_pending() || nobody_reads()) {
             watch.exit = CLI_DONE;
             break;
         }
