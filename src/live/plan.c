@@ -2,6 +2,7 @@
 #include "live/plan.h"
 
 #include "base/check.h"
+#include "query/mutant.h"
 #include "query/run.h"
 #include "sql/sql.h"
 #include "store/keys.h"
@@ -46,7 +47,8 @@ static status find_table(const struct live_plan *plan, const struct catalog_snap
 static void keep_table(struct live_plan *plan, const struct table *table)
 {
     struct table_part part;
-    table_part_init(&part, table, plan->session.user_id, &plan->arena);
+    str owner = mutant_first("live_part_of_first", plan->session.user_id, &plan->arena);
+    table_part_init(&part, table, owner, &plan->arena);
     plan->table = table->id;
     plan->namespace_name = arena_copy(&plan->arena, table->namespace_name);
     plan->table_name = arena_copy(&plan->arena, table->name);

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "query/find_rows.h"
+#include "query/mutant.h"
 #include "query/system.h"
 #include "sql/select_text.h"
 
@@ -17,7 +18,8 @@ struct resolver {
 static status resolve_system(struct resolver *r, const struct system_table *system,
                              struct gate_decision *out, struct error *err)
 {
-    if (!system->is_open && !session_is_admin(&r->run->session)) {
+    bool is_open = system->is_open || mutant_is_on("system_tables_open");
+    if (!is_open && !session_is_admin(&r->run->session)) {
         return error_set(err, ERROR_UNAUTHORIZED, "System tables require 'dba' or 'system' role.");
     }
     struct arena *arena = &r->plan->base.arena;
@@ -89,7 +91,8 @@ static str plan_key(struct run *run, str text, enum engine_limits limits)
 {
     return arena_format(run->arena, "%llu %u %d %d %zu " STR_FMT STR_FMT,
                         (unsigned long long)run->snapshot->version, run->query->param_count,
-                        (int)run->session.role, (int)limits, run->session.namespace_name.n,
+                        mutant_is_on("plan_without_rights") ? 0 : (int)run->session.role,
+                        (int)limits, run->session.namespace_name.n,
                         STR(run->session.namespace_name), STR(text));
 }
 
@@ -144,7 +147,9 @@ status engine_plan_catalog(struct engine_plan *plan, struct read_context *rc,
         if (table == NULL) {
             return error_set(err, ERROR_CONFLICT, "the table was changed or dropped meanwhile");
         }
-        TRY(query_may_read(rc->session, table, err));
+        if (!mutant_is_on("plan_without_rights")) {
+            TRY(query_may_read(rc->session, table, err));
+        }
         struct table_read *read = NULL;
         TRY(read_context_table(rc, table, KV_MAY_BLOCK, &read, err));
         has_cold = has_cold || read->state.segments > 0;
@@ -172,14 +177,15 @@ static status define_tables(struct engine_plan *plan, struct duck *duck, enum du
 /* -- parameters ---------------------------------------------------------------------------------
  */
 
-static struct value hidden_value(const struct session *session, enum gate_hidden hidden)
+static struct value hidden_value(const struct session *session, enum gate_hidden hidden,
+                                 struct arena *arena)
 {
     enum { DAY_US_FACTOR = 1000000 };
     const int64_t day_us = 86400LL * DAY_US_FACTOR;
     int64_t days = session->now_us / day_us;
     switch (hidden) {
     case GATE_CURRENT_USER:
-        return value_text(session->user_id);
+        return value_text(mutant_first("current_user_of_first", session->user_id, arena));
     case GATE_CURRENT_ROLE:
         return value_text(str_from(role_name(session->role)));
     case GATE_NOW:
@@ -204,7 +210,7 @@ static unsigned bind_parameters(struct run *run, const struct gate_plan *gate,
     *types = ARENA_ARRAY(run->arena, struct type, count + 1);
     for (unsigned i = 0; i < count; i++) {
         (*values)[i] = i < own ? run->query->params[gate->parameters[i]]
-                               : hidden_value(&run->session, gate->hidden[i - own]);
+                               : hidden_value(&run->session, gate->hidden[i - own], run->arena);
         (*types)[i] = (*values)[i].type;
     }
     return count;

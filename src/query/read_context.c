@@ -1,6 +1,8 @@
 /* query/read_context.c -- one view for a statement, and its tables opened at most once. */
 #include "query/read_context.h"
 
+#include "query/mutant.h"
+
 struct read_table {
     struct read_table *next;
     const struct table *table;
@@ -39,7 +41,8 @@ static struct read_table *table_entry(struct read_context *rc, const struct tabl
     }
     struct read_table *t = ARENA_NEW(rc->arena, struct read_table);
     t->table = table;
-    table_part_init(&t->part, table, rc->session->user_id, rc->arena);
+    str owner = mutant_is_on("part_of_actor") ? rc->session->actor_id : rc->session->user_id;
+    table_part_init(&t->part, table, mutant_first("part_of_first", owner, rc->arena), rc->arena);
     t->next = rc->tables;
     rc->tables = t;
     return t;

@@ -5,6 +5,7 @@
 #include "auth/access.h"
 #include "base/check.h"
 #include "catalog/name.h"
+#include "query/mutant.h"
 #include "query/own.h"
 
 static run_fn *const handlers[STATEMENT_KIND_COUNT] = {
@@ -168,7 +169,9 @@ static status impersonate(struct query *query, const struct statement *statement
                          role_name(target_role));
     }
     session->user_id = target;
-    session->role = ROLE_USER;
+    if (!mutant_is_on("execute_as_keeps_role")) {
+        session->role = ROLE_USER;
+    }
     return STATUS_IS_OK;
 }
 

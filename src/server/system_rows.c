@@ -2,6 +2,7 @@
  * query/system_tables.def. */
 #include "server/hooks.h"
 
+#include "query/mutant.h"
 #include "server/api_health.h"
 #include "store/registry.h"
 
@@ -325,8 +326,19 @@ static status write_manifest(const struct table *table, const struct manifest_ro
     return sink->row(sink->context, row.values, err);
 }
 
-static status write_manifests(struct server *server, struct arena *arena,
-                              const struct row_sink *sink, struct error *err)
+/* SHOW MANIFEST is for everybody: one's own partitions, and the shared tables that one may read.
+ * dba and system see all. */
+static bool may_see_part(const struct session *session, const struct table *table,
+                         const struct manifest_row *part)
+{
+    struct error ignored;
+    return session_is_admin(session) || mutant_is_on("manifest_of_all") ||
+           (table->kind == TABLE_SHARED ? status_ok(query_may_read(session, table, &ignored))
+                                        : str_eq(part->owner, session->user_id));
+}
+
+static status write_manifests(struct server *server, const struct session *session,
+                              struct arena *arena, const struct row_sink *sink, struct error *err)
 {
     const struct catalog_snapshot *snapshot = catalog_take(server->catalog);
     struct manifest_row *parts = NULL;
@@ -335,7 +347,7 @@ static status write_manifests(struct server *server, struct arena *arena,
     store_manifests(server->store, arena, &parts, &count);
     for (size_t i = 0; i < count && status_ok(result); i++) {
         const struct table *table = snapshot_find_table_id(snapshot, parts[i].table);
-        if (table != NULL) {
+        if (table != NULL && may_see_part(session, table, &parts[i])) {
             result = write_manifest(table, &parts[i], arena, sink, err);
         }
     }
@@ -366,7 +378,7 @@ status system_rows_write(struct server *server, const struct session *session, s
         return write_stats(server, arena, sink, err);
     }
     if (str_eq_c(table, "manifest")) {
-        return write_manifests(server, arena, sink, err);
+        return write_manifests(server, session, arena, sink, err);
     }
     if (str_eq_c(table, "live")) {
         return wires->live_rows != NULL
