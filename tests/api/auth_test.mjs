@@ -349,7 +349,12 @@ test('a fresh server is set up once, from this machine only', async () => {
   });
   await fresh.login(won.body.user.id, 'long enough 1');
   await fresh.login('root', 'long enough 2');
-  // KALAMDB_ROOT_PASSWORD is a first password only.
+  // KALAMDB_ROOT_PASSWORD is a first password only. (The mem store forgets at the end.)
+  if (process.env.KALAMDB_TEST_BACKEND === 'mem') {
+    await fresh.stop();
+    await fresh.destroy();
+    return;
+  }
   await fresh.restart({ env: { KALAMDB_ROOT_PASSWORD: 'another password' } });
   await fresh.login('root', 'long enough 2');
   await fresh.stop();
