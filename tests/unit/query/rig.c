@@ -22,8 +22,10 @@ static status hook_flush_table(void *context, const struct session *session,
     (void)session;
     (void)err;
     struct rig *rig = context;
+    lock_take(&rig->lock);
     rig->hooks.flushed++;
     rig->hooks.last = table->id;
+    lock_give(&rig->lock);
     *message = arena_format(arena, "flushed " STR_FMT, STR(table->name));
     return STATUS_IS_OK;
 }
@@ -36,7 +38,9 @@ static status hook_flush_namespace(void *context, const struct session *session,
     (void)snapshot;
     (void)err;
     struct rig *rig = context;
+    lock_take(&rig->lock);
     rig->hooks.flushed++;
+    lock_give(&rig->lock);
     *message = arena_format(arena, "flushed all of " STR_FMT, STR(ns));
     return STATUS_IS_OK;
 }
@@ -46,7 +50,9 @@ static status hook_kill(void *context, const struct session *session, str id, st
 {
     (void)session;
     struct rig *rig = context;
+    lock_take(&rig->lock);
     rig->hooks.killed++;
+    lock_give(&rig->lock);
     if (str_eq_c(id, "none")) {
         return error_set(err, ERROR_NOT_FOUND, "Job " STR_FMT " not found", STR(id));
     }
@@ -60,10 +66,12 @@ static status hook_table_dropped(void *context, const struct session *session, t
     (void)session;
     (void)err;
     struct rig *rig = context;
+    lock_take(&rig->lock);
     rig->hooks.dropped++;
     rig->hooks.last = id;
     (void)snprintf(rig->hooks.last_name, sizeof rig->hooks.last_name, STR_FMT "." STR_FMT, STR(ns),
                    STR(name));
+    lock_give(&rig->lock);
     *job_id = arena_format(arena, "CL-%012x", id.v);
     return STATUS_IS_OK;
 }

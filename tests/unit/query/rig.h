@@ -15,7 +15,7 @@
 #define RIG_START_US (1800000000LL * 1000000)
 enum { RIG_WORKERS = 4 };
 
-/* What the layers above were asked for. */
+/* What the layers above were asked for; guarded by the rig's lock. */
 struct rig_hooks {
     unsigned dropped;   /* tables given to table_dropped */
     unsigned flushed;   /* calls of flush_table and flush_namespace */
