@@ -53,13 +53,25 @@ static bool is_wanted(const struct live_plan *plan, unsigned column)
     return column_is_wanted(plan->wanted, column);
 }
 
+/* The batch's column for a place of the values; -1: STREAM tables have no `_updated`. */
+static int batch_column_of(const struct schema *schema, unsigned place)
+{
+    if (place < schema->column_count || schema->kind != TABLE_STREAM) {
+        return (int)place;
+    }
+    enum system_column system = (enum system_column)(place - schema->column_count);
+    return system == SYSTEM_UPDATED ? -1 : (int)(place - (system == SYSTEM_DELETED ? 1 : 0));
+}
+
 static void load_values(struct walk *walk, const struct batch *batch, unsigned row)
 {
     const struct live_plan *plan = walk->page->plan;
     unsigned width = expression_width(plan->schema);
     for (unsigned c = 0; c < width; c++) {
-        walk->values[c] =
-            is_wanted(plan, c) ? batch_get(batch, c, row) : value_null(batch->columns[c].type);
+        int at = batch_column_of(plan->schema, c);
+        walk->values[c] = at < 0               ? value_null(system_column_type(SYSTEM_UPDATED))
+                          : is_wanted(plan, c) ? batch_get(batch, (unsigned)at, row)
+                                               : value_null(batch->columns[at].type);
     }
 }
 
