@@ -348,6 +348,7 @@ static status alter(struct alter *a, const struct alter_table_part *part, struct
                                   .access = a->changes_access ? &a->access : NULL};
     uint32_t version = 0;
     TRY(catalog_alter_table(run->engine->catalog, &change, &version, err));
+    query_forget_table(run->engine, a->table->id, version);
     run_message(run, "Table " STR_FMT "." STR_FMT " altered successfully: " STR_FMT " (version %u)",
                 STR(ns), STR(name), STR(a->text), version);
     return STATUS_IS_OK;

@@ -98,6 +98,7 @@ static status drop_tables_of(struct run *run, str ns, struct error *err)
             *err = mine;
             return result;
         }
+        query_forget_table(run->engine, table->id, UINT32_MAX);
         str job;
         TRY(run->engine->hooks.table_dropped(run->engine->hooks.context, &run->session, table->id,
                                              table->namespace_name, table->name, run->arena, &job,

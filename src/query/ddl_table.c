@@ -157,6 +157,7 @@ status run_drop_table(struct run *run, struct error *err)
                          STR(part->table.name), table_kind_name(table->kind));
     }
     TRY(catalog_drop_table(run->engine->catalog, table->id, err));
+    query_forget_table(run->engine, table->id, UINT32_MAX);
     str job = {NULL, 0};
     TRY(run->engine->hooks.table_dropped(run->engine->hooks.context, &run->session, table->id, ns,
                                          part->table.name, run->arena, &job, err));

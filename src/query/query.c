@@ -106,6 +106,14 @@ struct duck *query_engine_duck_if_open(struct query_engine *engine)
     return duck;
 }
 
+void query_forget_table(struct query_engine *engine, table_id id, uint32_t version)
+{
+    struct duck *duck = query_engine_duck_if_open(engine);
+    if (duck != NULL) {
+        duck_forget_table(duck, id, version);
+    }
+}
+
 void query_uuid_v7(struct query_engine *engine, uint8_t out[16])
 {
     uint8_t random[ID_RANDOM_BYTES];

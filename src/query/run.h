@@ -77,6 +77,10 @@ void run_message(struct run *run, const char *format, ...) __attribute__((format
 void query_uuid_v7(struct query_engine *engine, uint8_t out[16]);
 void query_ulid(struct query_engine *engine, char out[ULID_TEXT_BYTES]);
 
+/* query.c: after DDL. The SQL engine's views of the versions below `version` (UINT32_MAX: of all)
+ * go; a statement that still names them answers CONFLICT and is bound again. */
+void query_forget_table(struct query_engine *engine, table_id id, uint32_t version);
+
 /* query.c: heavy statements, those of the SQL engine, run at most `engine_concurrent_max` at once.
  * BUSY: none was free in time. */
 MUST_USE status query_enter_heavy(struct query_engine *engine, struct error *err);

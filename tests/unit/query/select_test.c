@@ -211,6 +211,41 @@ TEST(drop_table_takes_its_rows_out_of_sight_and_asks_for_the_clean_up)
     rig_close(&rig);
 }
 
+/* Views of user tables that the SQL engine has. */
+static int64_t count_views(void)
+{
+    struct duck *duck = query_engine_duck_if_open(rig.engine);
+    struct duck_result *result = NULL;
+    const struct batch *batch = NULL;
+    EXPECT_OK(duck_eval_select(duck_conn_of(duck, 0, DUCK_INTERNAL),
+                               STR_LIT("SELECT count(*) FROM duckdb_views() WHERE database_name IN "
+                                       "('_k_hot', '_k_all', '_k_raw') AND NOT internal"),
+                               NULL, 0, &result, &rig.err),
+              &rig.err);
+    EXPECT_OK(duck_fetch(result, &batch, &rig.err), &rig.err);
+    int64_t count = batch_get(batch, 0, 0).as.integer;
+    duck_result_close(result);
+    return count;
+}
+
+TEST(the_engine_forgets_tables_and_versions_that_went)
+{
+    open_with_rows();
+    rig_do(&rig, "SELECT count(*) FROM t");
+    EXPECT_INT(count_views(), 1);
+    rig_do(&rig, "ALTER TABLE t ADD COLUMN c INT");
+    EXPECT_INT(count_views(), 0);
+    rig_do(&rig, "SELECT count(c) FROM t; SELECT v FROM t WHERE _deleted");
+    EXPECT_INT(count_views(), 2);
+    rig_do(&rig, "DROP TABLE t");
+    EXPECT_INT(count_views(), 0);
+    rig_do(&rig,
+           "CREATE NAMESPACE n; CREATE SHARED TABLE n.a (id BIGINT PRIMARY KEY); SELECT count(*) "
+           "FROM n.a; DROP NAMESPACE n");
+    EXPECT_INT(count_views(), 0);
+    rig_close(&rig);
+}
+
 TEST(drop_namespace_takes_all_that_is_in_it)
 {
     open_with_rows();
