@@ -113,11 +113,24 @@ static void head_key(struct buf *key, str partition)
     buf_append_str(key, partition);
 }
 
+/* RocksDB times its own steps by default (level 3 of its perf context); nobody reads these times.
+ */
+static void quiet_thread(void)
+{
+    static _Thread_local bool is_quiet;
+    if (!is_quiet) {
+        enum { PERF_DISABLED = 1 }; /* rocksdb::PerfLevel::kDisable */
+        rocksdb_set_perf_level(PERF_DISABLED);
+        is_quiet = true;
+    }
+}
+
 /* Reads one key and hands it on: found, and the value in the arena. */
 static status get_value(struct rocks_store *store, rocksdb_readoptions_t *read, int handle, str key,
                         struct arena *arena, str *value, bool *found, struct error *err)
 {
     char *message = NULL;
+    quiet_thread();
     rocksdb_pinnableslice_t *slice =
         rocksdb_get_pinned_cf(store->db, read, store->handles[handle], key.p, key.n, &message);
     TRY(status_of(message, "get", err));

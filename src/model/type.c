@@ -271,7 +271,9 @@ void type_append_wire(struct buf *out, struct type type)
     } else if (type.id == TYPE_EMBEDDING) {
         buf_append_format(out, "{\"%s\":%u}", name, type.dimension);
     } else {
-        buf_append_format(out, "\"%s\"", name);
+        buf_append_byte(out, '"');
+        buf_append_c(out, name);
+        buf_append_byte(out, '"');
     }
 }
 
