@@ -40,6 +40,9 @@ void query_engine_destroy(struct query_engine *engine)
         return;
     }
     duck_close(engine->duck);
+    for (unsigned i = 0; i < engine->broken_count; i++) {
+        duck_close(engine->broken[i]);
+    }
     plan_cache_destroy(engine->plans);
     cond_release(&engine->room);
     lock_release(&engine->lock);
@@ -90,6 +93,12 @@ status query_engine_duck(struct query_engine *engine, struct duck **out, struct 
 {
     lock_take(&engine->lock);
     status result = STATUS_IS_OK;
+    bool is_broken = engine->duck != NULL && duck_is_broken(engine->duck);
+    if (is_broken && engine->broken_count < ENGINES_BROKEN_MAX) {
+        log_error("query", "engine_broken", "number=%u", engine->broken_count + 1);
+        engine->broken[engine->broken_count++] = engine->duck;
+        engine->duck = NULL;
+    }
     if (engine->duck == NULL) {
         result = open_duck(engine, &engine->duck, err);
     }

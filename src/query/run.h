@@ -10,6 +10,10 @@
 
 struct plan_cache; /* plan_cache.h */
 
+/* SQL engines that broke down and were replaced; each keeps its memory. After the last one SELECTs
+ * fail until the server is started again. */
+enum { ENGINES_BROKEN_MAX = 8 };
+
 /* The process-wide state; immutable but for what is guarded. */
 struct query_engine {
     struct catalog *catalog;
@@ -25,9 +29,12 @@ struct query_engine {
     const char *temp_directory;
     unsigned worker_count;
     unsigned job_count;
-    struct lock lock;  /* guards duck, heavy_count, waiting_count */
+    struct lock lock;  /* guards duck, broken, heavy_count, waiting_count */
     struct cond room;  /* a heavy statement ended */
     struct duck *duck; /* NULL until first needed */
+    struct duck
+        *broken[ENGINES_BROKEN_MAX]; /* statements may still be in them: closed at the end */
+    unsigned broken_count;
     unsigned heavy_count;
     unsigned waiting_count;
     struct duck_provider provider;

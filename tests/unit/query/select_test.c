@@ -3,6 +3,8 @@
  * Method: whole statements; each way is checked against the other. */
 #include "rig.h"
 
+#include "engine/duck_private.h"
+
 static struct rig rig;
 
 static void open_with_rows(void)
@@ -243,6 +245,19 @@ TEST(the_engine_forgets_tables_and_versions_that_went)
            "CREATE NAMESPACE n; CREATE SHARED TABLE n.a (id BIGINT PRIMARY KEY); SELECT count(*) "
            "FROM n.a; DROP NAMESPACE n");
     EXPECT_INT(count_views(), 0);
+    rig_close(&rig);
+}
+
+TEST(the_engine_is_opened_anew_after_it_broke)
+{
+    open_with_rows();
+    EXPECT_ROWS(&rig, "root", "SELECT count(*) FROM t", "[[\"3\"]]");
+    struct duck *before = query_engine_duck_if_open(rig.engine);
+    atomic_count_set(&before->is_broken, 1);
+    EXPECT_ROWS(&rig, "root", "SELECT count(*) FROM t", "[[\"3\"]]");
+    EXPECT(query_engine_duck_if_open(rig.engine) != before);
+    rig_flush(&rig, "app", "t", "");
+    EXPECT_ROWS(&rig, "root", "SELECT v FROM t WHERE n = 3", "[[\"a\"]]");
     rig_close(&rig);
 }
 
