@@ -4,6 +4,8 @@
  * taken through their stages by hand, two at a time where they race. */
 #include "rig.h"
 
+#include "query/run.h"
+
 /* Of catalog_private.h, which has another `struct change` than the store. */
 void schema_cache_forget(struct catalog *catalog, table_id id);
 
@@ -492,6 +494,44 @@ TEST(parameters_stand_for_values_wherever_one_may)
     rig_close(&rig);
 }
 
+TEST(parameters_of_text_are_read_as_their_columns_type)
+{
+    rig_open(&rig);
+    rig_do(&rig, "CREATE SHARED TABLE t (id BIGINT PRIMARY KEY, ts TIMESTAMP, da DATE, u UUID, dec "
+                 "DECIMAL(8,2), dt DATETIME, d DOUBLE, b BOOLEAN)");
+    rig_do(&rig,
+           "INSERT INTO t VALUES (1, '2026-04-30T12:00:00Z', '2026-04-30', "
+           "'018f0000-0000-7000-8000-000000000001', '12.50', '2026-04-30T12:00:00Z', 1.5, true)");
+    static const struct {
+        const char *condition;
+        const char *text;
+    } cases[] = {{"ts = $1", "2026-04-30T12:00:00.000Z"},
+                 {"ts = $1", "2026-04-30T12:00:00"},
+                 {"ts = $1", "2026-04-30 14:00:00+02:00"},
+                 {"ts < $1", "2026-04-30T12:00:00.001Z"},
+                 {"ts BETWEEN $1 AND '2026-05-01'", "2026-04-30"},
+                 {"ts IN ($1)", "2026-04-30T12:00:00Z"},
+                 {"dt >= $1", "2026-04-30T12:00:00.000Z"},
+                 {"da = $1", "2026-04-30"},
+                 {"u = $1", "018f0000-0000-7000-8000-000000000001"},
+                 {"dec = $1", "12.5"},
+                 {"dec > $1", "12.49"},
+                 {"d = $1", "1.5"},
+                 {"id + 0 = $1", "1"},
+                 {"id = $1", "1"},
+                 {"b = $1", "true"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct value text = value_text(str_from(cases[i].text));
+        const char *sql =
+            arena_format(&rig.arena, "SELECT id FROM t WHERE %s", cases[i].condition).p;
+        str answer = str_from(rig_ask_with(&rig, "root", sql, &text, 1));
+        if (str_find(answer, STR_LIT("\"rows\":[[\"1\"]]")) < 0) {
+            test_fail(__FILE__, __LINE__, "%s with '%s': %s", sql, cases[i].text, answer.p);
+        }
+    }
+    rig_close(&rig);
+}
+
 TEST(parameters_that_are_null_match_nothing)
 {
     open_with_table();
@@ -544,6 +584,46 @@ TEST(parameters_with_a_batch_are_refused_after_rights)
         STR_LIT("403 PERMISSION_DENIED: Unauthorized: Insufficient privileges to drop this "
                 "table"),
         "rights first", __FILE__, __LINE__);
+    rig_close(&rig);
+}
+
+/* -- admission ----------------------------------------------------------------------------------
+ */
+
+static void one_at_a_time(struct query_limits *limits)
+{
+    limits->engine_concurrent_max = 1;
+}
+
+static atomic_count has_answered;
+
+static void *ask_the_engine(void *argument)
+{
+    struct rig_query *q = argument;
+    rig_query_finish(q, QUERY_WOULD_BLOCK);
+    atomic_count_set(&has_answered, 1);
+    return NULL;
+}
+
+TEST(a_statement_that_finds_no_engine_free_is_told_so)
+{
+    rig_open_with(&rig, one_at_a_time);
+    rig_do(&rig, "SELECT 1 AS one");
+    EXPECT_OK(query_enter_heavy(rig.engine, &rig.err), &rig.err);
+    atomic_count_set(&has_answered, 0);
+    struct rig_query q;
+    struct thread thread = {0};
+    rig_query_open(&q, &rig, "root", "SELECT 2 AS two");
+    thread_start(&thread, "asks", 8 << 20, ask_the_engine, &q);
+    while (atomic_count_get(&has_answered) == 0) {
+        fake_clock_advance(&rig.clock, 1000);
+    }
+    thread_join(&thread);
+    EXPECT_STR(str_from(rig_query_answer(&q)),
+               "503 SERVER_BUSY: Statement 1 failed: no engine was free within 10000 ms");
+    rig_query_close(&q);
+    query_leave_heavy(rig.engine);
+    EXPECT_ROWS(&rig, "root", "SELECT 2 AS two", "[[2]]");
     rig_close(&rig);
 }
 
