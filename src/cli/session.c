@@ -3,6 +3,7 @@
 
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/script.h"
 
 #include <time.h>
 
@@ -251,6 +252,19 @@ static bool take_reply(const struct web_answer *answer, const struct json *body,
     return true;
 }
 
+/* Statements that change nothing may be asked for again when their connection breaks. */
+static bool only_reads(str sql)
+{
+    static const char *const words[] = {"select", "show", "describe", "desc", "explain"};
+    str word = script_word(sql, 0);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (str_eq_nocase(word, str_from(words[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool session_sql(struct session *session, str sql, struct arena *arena, struct reply *out,
                  struct failure *failure)
 {
@@ -264,6 +278,7 @@ bool session_sql(struct session *session, str sql, struct arena *arena, struct r
     str text = arena_copy(arena, buf_str(&body));
     buf_release(&body);
     bool is_renewed = false;
+    bool may_repeat = only_reads(sql);
     for (unsigned tries = 1;; tries++) {
         struct web_request request = {.method = "POST",
                                       .target = STR_LIT("/v1/api/sql"),
@@ -272,6 +287,10 @@ bool session_sql(struct session *session, str sql, struct arena *arena, struct r
         struct web_answer answer;
         const struct json *json;
         if (!ask(session, &request, arena, &answer, &json, failure)) {
+            if (str_eq_c(failure->code, "CONNECTION_LOST") && may_repeat) {
+                may_repeat = false;
+                continue;
+            }
             return false;
         }
         if (take_reply(&answer, json, arena, out, failure)) {
