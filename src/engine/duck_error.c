@@ -37,9 +37,19 @@ static const struct {
     {"Syntax Error: ", KIND_SYNTAX},
     {"Binder Error: ", KIND_NAME},
     {"Catalog Error: ", KIND_NAME},
+    {"Expression Error: ", KIND_NAME},
+    {"Planner Error: ", KIND_NAME},
+    {"Parameter Not Allowed Error: ", KIND_NAME},
+    {"Parameter Not Resolved Error: ", KIND_NAME},
     {"Conversion Error: ", KIND_CONVERSION},
     {"Mismatch Type Error: ", KIND_CONVERSION},
     {"Out of Range Error: ", KIND_RANGE},
+    {"Decimal Error: ", KIND_RANGE},
+    {"Object Size Error: ", KIND_RANGE},
+    {"Divide by Zero Error: ", KIND_RANGE},
+    {"Invalid Error: ", KIND_INPUT},
+    {"Executor Error: ", KIND_INPUT},
+    {"Constraint Error: ", KIND_INPUT},
     {"Invalid Input Error: ", KIND_INPUT},
     {"Invalid type Error: ", KIND_INPUT},
     {"Out of Memory Error: ", KIND_MEMORY},
@@ -270,6 +280,10 @@ status duck_error_from(struct duck_conn *conn, const char *message, struct error
         }
         if (is_damage(message)) {
             return error_of_damage(message, err);
+        }
+        if (str_starts_with(text, STR_LIT("More than one row returned by a subquery"))) {
+            return error_set(err, ERROR_QUERY,
+                             "a subquery that stands for a value gave more than one row");
         }
         return error_set(err, ERROR_QUERY, "a function was given a value that it cannot take");
     case KIND_MEMORY:

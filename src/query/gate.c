@@ -6,6 +6,7 @@
 #include "query/gate_private.h"
 
 #include "base/check.h"
+#include "base/map.h"
 
 /* --- small things -------------------------------------------------------------------------------
  */
@@ -75,6 +76,43 @@ void gate_columns_add(struct gate *g, struct gate_columns *columns, struct gate_
         columns->items = items;
     }
     columns->items[columns->count++] = column;
+}
+
+/* `used`: names in lower case to the number that the next of the same name tries first. */
+static str unused_name(struct gate *g, struct map *used, str base)
+{
+    unsigned *next = map_find(used, arena_lower(g->arena, base));
+    str name = base;
+    while (map_find(used, arena_lower(g->arena, name)) != NULL) {
+        name = arena_format(g->arena, STR_FMT "_%u", STR(base), (*next)++);
+    }
+    unsigned *first = ARENA_NEW(g->arena, unsigned);
+    *first = 1;
+    (void)map_put(used, arena_lower(g->arena, name), first);
+    return name;
+}
+
+status gate_columns_rename(struct gate *g, struct gate_columns *columns, const struct json *names)
+{
+    if (names == NULL || names->kind != JSON_ARRAY) {
+        return gate_refuse(g, "the tree has an unknown form");
+    }
+    struct gate_columns renamed = {.is_open = columns->is_open, .is_table = columns->is_table};
+    const struct json *name = names->as.children.first;
+    struct map used;
+    map_init(&used);
+    for (unsigned i = 0; i < columns->count; i++) {
+        struct gate_column column = columns->items[i];
+        if (name != NULL) {
+            (void)json_as_text(name, &column.name);
+            name = name->next;
+        }
+        column.name = unused_name(g, &used, column.name);
+        gate_columns_add(g, &renamed, column);
+    }
+    map_release(&used);
+    *columns = renamed;
+    return STATUS_IS_OK;
 }
 
 status gate_check_width(struct gate *g, const struct gate_columns *columns)

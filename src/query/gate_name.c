@@ -42,7 +42,7 @@ static void append_function(struct buf *out, const struct json *node, unsigned d
         append(out, json_at(children, 0), depth);
         return;
     }
-    if (str_eq_c(name, "count_star")) {
+    if (str_eq_c(name, "count_star") || (str_eq_c(name, "count") && count == 0)) {
         buf_append_c(out, "count(*)");
         return;
     }

@@ -11,7 +11,7 @@
 enum {
     GATE_NODES_MAX = 50000,    /* written */
     GATE_UNFOLDED_MAX = 10000, /* by reading CTEs, views and aliases again */
-    GATE_WIDTH_MAX = 4096,     /* columns of one relation */
+    GATE_WIDTH_MAX = 2048,     /* columns of one relation */
     GATE_RELATIONS_MAX = 64,   /* in all FROMs */
     GATE_SUBQUERY_DEPTH_MAX = 12,
     GATE_QUERY_DEPTH_MAX = 40,
@@ -163,6 +163,10 @@ str gate_text(const struct json *node, const char *key);
 void gate_copy(struct gate *g, const struct json *member);
 void gate_write_text(struct gate *g, const char *key, str text);
 void gate_columns_add(struct gate *g, struct gate_columns *columns, struct gate_column column);
+/* t AS x(a, b): the first columns get new names; a name that comes twice gets _1, _2 ... as the
+ * engine does for relations. */
+MUST_USE status gate_columns_rename(struct gate *g, struct gate_columns *columns,
+                                    const struct json *names);
 MUST_USE status gate_check_width(struct gate *g, const struct gate_columns *columns);
 
 #endif

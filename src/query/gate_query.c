@@ -24,21 +24,6 @@ static bool is_plain_name(str name)
     return name.n > 0;
 }
 
-static void rename_cte(struct gate *g, struct gate_columns *columns, const struct json *names)
-{
-    const struct json *name = names->as.children.first;
-    struct gate_columns renamed = {.is_open = columns->is_open};
-    for (unsigned i = 0; i < columns->count; i++) {
-        struct gate_column column = columns->items[i];
-        if (name != NULL) {
-            (void)json_as_text(name, &column.name);
-            name = name->next;
-        }
-        gate_columns_add(g, &renamed, column);
-    }
-    *columns = renamed;
-}
-
 /* WITH RECURSIVE r AS (left UNION right): r is seen in the right part only. */
 static status recursive(struct gate *g, struct gate_scope *outer, struct gate_cte *ctes,
                         const struct json *node, const struct json *aliases,
@@ -66,7 +51,7 @@ static status recursive(struct gate *g, struct gate_scope *outer, struct gate_ct
         seen.items[i].column = NULL;
         seen.items[i].system_column = -1;
     }
-    rename_cte(g, &seen, aliases);
+    TRY(gate_columns_rename(g, &seen, aliases));
     *self = (struct gate_cte){.name = gate_text(node, "cte_name"), .columns = seen, .outer = ctes};
     json_write_key(&g->w, "right");
     struct gate_columns right = {0};
@@ -139,7 +124,7 @@ static status declare_cte(struct gate *g, struct gate_scope *outer, struct gate_
     json_write_object_end(&g->w);
     json_write_object_end(&g->w);
 
-    rename_cte(g, &columns, aliases);
+    TRY(gate_columns_rename(g, &columns, aliases));
     struct gate_cte *cte = ARENA_NEW(g->arena, struct gate_cte);
     *cte = (struct gate_cte){.name = name,
                              .columns = columns,
@@ -234,6 +219,9 @@ static status star(struct gate *g, struct gate_scope *scope, struct gate_cte *ct
     const struct json *expr = json_get(node, "expr");
     if (is_columns || (expr != NULL && !json_is_null(expr))) {
         return gate_refuse(g, "COLUMNS(...) is not available");
+    }
+    if (gate_text(node, "alias").n > 0) {
+        return gate_refuse(g, "* has no alias");
     }
     str relation_name = gate_text(node, "relation_name");
     const struct gate_columns *all = from;

@@ -15,26 +15,6 @@ static struct gate_relation *add_relation(struct gate *g, struct gate_scope *sco
     return r;
 }
 
-/* t AS x(a, b): the first columns get new names. */
-static status rename_columns(struct gate *g, struct gate_columns *columns, const struct json *names)
-{
-    if (names == NULL || names->kind != JSON_ARRAY) {
-        return gate_refuse(g, "the tree has an unknown form");
-    }
-    struct gate_columns renamed = {.is_open = columns->is_open, .is_table = columns->is_table};
-    const struct json *name = names->as.children.first;
-    for (unsigned i = 0; i < columns->count; i++) {
-        struct gate_column column = columns->items[i];
-        if (name != NULL) {
-            (void)json_as_text(name, &column.name);
-            name = name->next;
-        }
-        gate_columns_add(g, &renamed, column);
-    }
-    *columns = renamed;
-    return STATUS_IS_OK;
-}
-
 /* --- tables -------------------------------------------------------------------------------------
  */
 
@@ -228,7 +208,7 @@ static status base_table(struct gate *g, struct gate_scope *scope, struct gate_c
                              engine_schema(g, table), table->name);
         }
     }
-    TRY(rename_columns(g, columns, json_get(node, "column_name_alias")));
+    TRY(gate_columns_rename(g, columns, json_get(node, "column_name_alias")));
     struct gate_relation *r = add_relation(g, scope, alias.n > 0 ? alias : name);
     r->columns = *columns;
     if (table != NULL && table->decision.kind != GATE_VIEW && alias.n == 0) {
@@ -361,7 +341,7 @@ static status derived(struct gate *g, struct gate_scope *scope, struct gate_cte 
     gate_copy(g, json_get(node, "column_name_alias"));
     json_write_object_end(&g->w);
     g->is_in_filter = is_in_filter;
-    TRY(rename_columns(g, columns, json_get(node, "column_name_alias")));
+    TRY(gate_columns_rename(g, columns, json_get(node, "column_name_alias")));
     add_relation(g, scope, gate_text(node, "alias"))->columns = *columns;
     return STATUS_IS_OK;
 }
@@ -447,7 +427,7 @@ static status table_function(struct gate *g, struct gate_scope *scope, struct ga
         gate_columns_add(g, columns,
                          (struct gate_column){.name = STR_LIT("ordinality"), .system_column = -1});
     }
-    TRY(rename_columns(g, columns, json_get(node, "column_name_alias")));
+    TRY(gate_columns_rename(g, columns, json_get(node, "column_name_alias")));
     str alias = gate_text(node, "alias");
     add_relation(g, scope, alias.n > 0 ? alias : name)->columns = *columns;
     return STATUS_IS_OK;

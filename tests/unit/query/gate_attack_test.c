@@ -2,6 +2,7 @@
  * can be reached. Method: a table of attacks (findings of engine.md section 1, reliability.md R14
  * and its appendix), each in several dresses; all must be refused by the gate, and the engine must
  * then still answer with nobody else's rows. */
+#include "base/hash.h"
 #include "test.h"
 #include "unit/query/gate_fixture.h"
 
@@ -357,6 +358,7 @@ static const char *const statements[] = {
     "SELECT count(*) FROM (SELECT 1 UNION ALL BY NAME SELECT 2 AS x) PIVOT (sum(x) FOR x IN (1))",
     "SELECT id FROM messages ORDER BY ALL",
     "SELECT messages FROM messages",
+    "SELECT * AS x FROM messages",
     "SELECT m FROM messages m",
     "SELECT m.* FROM messages",
     "SELECT sum(m) FROM messages m",
@@ -610,5 +612,96 @@ TEST(gate_check_text_at_the_limits_runs)
         NULL, 0);
     EXPECT_STR(or_list, "c\n1\n");
     arena_release(&texts);
+    gate_fixture_close(&f);
+}
+
+/* --- statements put together from parts of others
+ * ------------------------------------------------- */
+
+static const char *const donors[] = {
+    "SELECT id , n + 1 AS x , count(*) OVER ( PARTITION BY body ) FROM messages WHERE id > 3 ORDER "
+    "BY id "
+    "LIMIT 5",
+    "WITH a AS ( SELECT id , body FROM messages ) SELECT a.body , max( id ) FROM a GROUP BY a.body "
+    "HAVING max( id ) > 1",
+    "SELECT * FROM messages m JOIN shop.messages s USING ( id ) LEFT JOIN prices p ON p.id = m.id",
+    "SELECT ( SELECT max( price ) FROM prices ) , EXISTS ( SELECT 1 FROM system.users ) , "
+    "CURRENT_USER",
+    "SELECT doc -> 'a' -> 'b' , doc ->> 'k' , json_contains( doc , 'a' ) FROM messages WHERE "
+    "_deleted",
+    "SELECT 1.5 , 'x' , NULL , now() , lpad( 'a' , 3 , 'b' ) UNION ALL SELECT 2 , 'y' , 3 , now() "
+    ", 'z'",
+    "SELECT x FROM ( VALUES ( 1 ) , ( 2 ) ) v ( x ) WHERE x IN ( 1 , 2 ) OR x BETWEEN 0 AND 9",
+    "SELECT * EXCLUDE ( doc ) REPLACE ( n * 2 AS n ) FROM messages TABLESAMPLE 50 %",
+    "WITH RECURSIVE r ( n ) AS ( SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 5 ) SELECT * "
+    "FROM r",
+    "SELECT CASE WHEN n > 5 THEN 'a' ELSE body END , CAST( id AS TEXT ) FROM recent , messages",
+    "SELECT DISTINCT ON ( body ) body , array_agg( id ORDER BY id ) FROM messages GROUP BY body , "
+    "id",
+    "SELECT * FROM range( 5 ) r ( i ) , unnest( [ 1 , 2 ] ) u ( j ) WHERE i = j",
+    "SELECT sum( n ) FILTER ( WHERE id > 2 ) , grouping( body ) FROM messages GROUP BY ROLLUP ( "
+    "body )",
+    "SELECT '; DROP' , \"id\" , \"a\"\"b\" FROM ( SELECT id , n AS \"a\"\"b\" FROM messages ) t "
+    "QUALIFY "
+    "row_number() OVER ( ) < 3",
+};
+
+/* The words of a random donor from a random place on, or up to one. */
+static void append_part(struct rng *rng, struct buf *out, bool is_head)
+{
+    const char *text = donors[rng_below(rng, COUNT_OF(donors))];
+    size_t words = 1;
+    for (const char *p = text; *p != '\0'; p++) {
+        words += *p == ' ' ? 1 : 0;
+    }
+    size_t cut = rng_below(rng, words + 1);
+    size_t word = 0;
+    for (const char *p = text; *p != '\0'; p++) {
+        word += *p == ' ' ? 1 : 0;
+        if (is_head ? word < cut : word >= cut) {
+            buf_append_byte(out, (uint8_t)*p);
+        }
+    }
+    buf_append_byte(out, ' ');
+}
+
+/* Whatever comes out: refused, or run to an answer or to an error of the statement; never a fault
+ * of the engine, a file, or a text that the gate's second look refuses. */
+TEST(gate_check_spliced_statements_never_break_the_engine)
+{
+    enum { ROUNDS = 3000 };
+    struct gate_fixture f;
+    struct rng rng;
+    struct buf sql;
+    unsigned answered = 0;
+    gate_fixture_open(&f);
+    f.options.default_limit = 50;
+    f.options.limit_max = 1000;
+    rng_init(&rng, 7);
+    buf_init(&sql);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        buf_clear(&sql);
+        append_part(&rng, &sql, true);
+        if (rng_below(&rng, 3) == 0) {
+            append_part(&rng, &sql, true);
+        }
+        append_part(&rng, &sql, false);
+        buf_append_byte(&sql, 0);
+        str answer = gate_fixture_run(&f, sql.p, NULL, 0);
+        bool is_fault = str_starts_with(answer, STR_LIT("ERROR INTERNAL")) ||
+                        str_starts_with(answer, STR_LIT("ERROR IO")) ||
+                        str_starts_with(answer, STR_LIT("ERROR CORRUPT")) ||
+                        str_find(answer, STR_LIT("its own printing")) >= 0;
+        if (is_fault) {
+            test_fail(__FILE__, __LINE__, "%s: %.*s", sql.p, STR(answer));
+        }
+        answered += !str_starts_with(answer, STR_LIT("ERROR"));
+        arena_reset(&f.arena);
+    }
+    EXPECT(answered > ROUNDS / 50);
+    f.options.default_limit = 0;
+    f.options.limit_max = 0;
+    expect_alive(&f);
+    buf_release(&sql);
     gate_fixture_close(&f);
 }

@@ -379,7 +379,10 @@ static status run_plan(struct gate_fixture *f, const struct gate_plan *plan,
         buf_append_format(out, i == 0 ? STR_FMT : "|" STR_FMT, STR(name));
         if (plan->outputs != NULL) {
             EXPECT_UINT(plan->output_count, duck_result_column_count(result));
-            EXPECT_STR_EQ(plan->outputs[i].name, name);
+            if (!str_eq(plan->outputs[i].name, name)) {
+                test_fail(__FILE__, __LINE__, "%.*s: column %u is %.*s, not %.*s", STR(plan->text),
+                          i, STR(name), STR(plan->outputs[i].name));
+            }
         }
     }
     buf_append_byte(out, '\n');

@@ -233,6 +233,8 @@ TEST(gate_check_statement_runs_and_answers)
          "AS d",
          "y|d\n2024|2024-02-01 00:00:00\n"},
         {"SELECT id FROM messages WHERE _deleted", "id\n"},
+        {"SELECT * FROM (SELECT id, id, n AS id_1, id FROM messages WHERE id = 4) x",
+         "id|id_1|id_1_1|id_2\n4|4|4|4\n"},
         {"SELECT \"id\" \"a b\" FROM \"messages\" AS \"m n\" WHERE \"m n\".\"id\" = 3", "a b\n3\n"},
     };
     struct gate_fixture f;
