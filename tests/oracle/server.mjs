@@ -16,6 +16,7 @@ export class Server {
   // options: name, config (TOML appended), env, defaultLimit, maxLimit
   constructor(options = {}) {
     this.options = options;
+    this.host = '127.0.0.1';
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), `kalam-${options.name ?? 'oracle'}-`));
     this.output = '';
     fs.writeFileSync(path.join(this.dir, 'server.toml'), `
@@ -121,7 +122,12 @@ ${options.config ?? ''}
         res.on('end', () => {
           const text = Buffer.concat(chunks).toString('utf8');
           let parsed = null;
-          try { parsed = parseJson(text); } catch { /* not JSON: the caller sees null */ }
+          try {
+            parsed = parseJson(text);
+          } catch (e) {
+            reject(new Failure(`the answer is no JSON (${e.message}): ${text.slice(0, 500)} ... ${text.slice(-200)}`));
+            return;
+          }
           resolve({ status: res.statusCode, headers: res.rawHeaders, text, body: parsed });
         });
         res.on('error', (e) => reject(new Failure(`no whole answer: ${e.message}`)));
@@ -198,7 +204,7 @@ export class Session {
 
 // Whole numbers that JavaScript cannot hold stay texts.
 export function parseJson(text) {
-  return JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g, (m) => (m[0] === '"' || Number.isSafeInteger(Number(m)) ? m : `"${m}"`)));
+  return JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"|(?<![\d.])-?\d{16,}(?![\d.eE])/g, (m) => (m[0] === '"' || Number.isSafeInteger(Number(m)) ? m : `"${m}"`)));
 }
 
 export function quoteName(name) { return `"${name.replaceAll('"', '""')}"`; }
