@@ -508,7 +508,6 @@ static bool take_work(struct live_loop *l)
     l->inbox = l->inbox_last = NULL;
     l->inbox_bytes = 0;
     l->inbox_overflowed = false;
-    l->inbox_is_posted = false;
     lock_give(&live->lock);
     if (has_overflowed) {
         lose_all(l);
@@ -563,9 +562,15 @@ static void work(struct live_loop *l)
     post_again(l);
 }
 
+/* Only here the task is free to be posted again: the inbox may have been emptied before by go_on,
+ * while the task still waited. */
 static void take_inbox(void *argument)
 {
-    work(argument);
+    struct live_loop *l = argument;
+    lock_take(&l->live->lock);
+    l->inbox_is_posted = false;
+    lock_give(&l->live->lock);
+    work(l);
 }
 
 static void pump_ready(struct live_loop *l)

@@ -72,6 +72,8 @@ uint64_t loop_now_us(const struct loop *loop)
 
 void loop_post_task(struct loop *loop, struct loop_task *task)
 {
+    /* Twice in the list would join it with itself: tasks lost, tasks run twice. */
+    CHECK(atomic_count_add(&task->posted, 1) == 0);
     task->next = NULL;
     lock_take(&loop->lock);
     if (loop->posts_last != NULL) {
@@ -121,6 +123,8 @@ static unsigned run_posts(struct loop *loop)
         void *argument = task->argument;
         if (task->allocated) {
             mem_free(task);
+        } else {
+            atomic_count_set(&task->posted, 0);
         }
         fn(argument);
         count++;

@@ -46,7 +46,8 @@ struct loop_task {
     loop_task_fn *fn;
     void *argument;
     struct loop_task *next;
-    bool allocated; /* by loop_post */
+    atomic_count posted; /* 1 from the post until it runs: posting it again is a bug (CHECKed) */
+    bool allocated;      /* by loop_post */
 };
 
 /* Runs fn(argument) on the loop, in the order posted. Never blocks; the loop is woken by one write,

@@ -4,8 +4,8 @@
 #ifdef KALAM_TESTING
 
 #include "base/check.h"
+#include "base/lock.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 enum { TEXT_BYTES_MAX = 256 };
