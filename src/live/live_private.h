@@ -33,7 +33,7 @@ struct live_loop {
     struct inbox_item *inbox;
     struct inbox_item *inbox_last;
     size_t inbox_bytes;
-    bool inbox_is_posted;
+    bool inbox_is_posted;  /* inbox_task is on its way and must not be posted */
     bool inbox_overflowed; /* changes were left out */
     unsigned feed_count;   /* of this loop in the registry: 0, and nothing is posted */
     struct loop_task inbox_task;

@@ -542,6 +542,34 @@ TEST(live_unsubscribe_and_replacing_end_the_stream_of_changes)
     close_all();
 }
 
+static void insert_second(void)
+{
+    insert(2, "b");
+}
+
+static void count_run(void *argument)
+{
+    (*(unsigned *)argument)++;
+}
+
+/* The inbox is emptied by the task that goes on with older work, while its own task still waits in
+ * the loop's list; a change that comes in that moment must not put it there twice. */
+TEST(live_inbox_that_is_filled_again_while_its_task_waits_loses_no_task)
+{
+    unsigned runs = 0;
+    open_all();
+    watcher_subscribe(&a, "s", ALL, NULL);
+    watchers_finish(&w);
+    live_later(map_find(&a.client.subs, STR_LIT("s")));
+    insert(1, "a");
+    loop_post(w.loop, count_run, &runs);
+    a.on_send = insert_second;
+    watchers_finish(&w);
+    EXPECT_INT(runs, 1);
+    EXPECT_STR(str_from(watcher_show(&a)), "1=a 2=b");
+    close_all();
+}
+
 /* -- slow sockets -------------------------------------------------------------------------------
  */
 

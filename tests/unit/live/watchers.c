@@ -229,6 +229,11 @@ static status take_message(struct live_client *client, str id, struct payload *p
     watcher->messages[watcher->count++] = mem_copy(text.p, text.n);
     apply(watcher, str_of(text.p, text.n - 1));
     buf_release(&text);
+    void (*on_send)(void) = watcher->on_send;
+    watcher->on_send = NULL;
+    if (on_send != NULL) {
+        on_send();
+    }
     return STATUS_IS_OK;
 }
 

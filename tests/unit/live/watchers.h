@@ -25,6 +25,7 @@ struct watcher {
     bool was_full;     /* a message was refused: drained must be called */
     int subscriptions; /* by ops->counted */
     bool is_overloaded;
+    void (*on_send)(void); /* runs once, at the next message; NULL: none */
     unsigned errors;
     unsigned leaves;
     bool is_ready;     /* a batch said so */
