@@ -6,6 +6,7 @@
  * Exit status: 0 a clean end; 1 it could not start; 2 bad arguments; 71 the store failed. */
 #include "base/fault.h"
 #include "base/log.h"
+#include "server/api_ws.h"
 #include "server/config.h"
 #include "server/server.h"
 
@@ -19,9 +20,10 @@
 extern char **environ;
 
 /* Rooms that are joined to the server. */
-static const struct server_part *const parts[] = {NULL};
-enum { PART_COUNT = sizeof parts / sizeof parts[0] - 1 };
+static const struct server_part *const parts[] = {&api_ws_part};
+enum { PART_COUNT = sizeof parts / sizeof parts[0] };
 
+#ifdef KALAM_TESTING
 static int list_faults(void)
 {
     for (unsigned i = 0; fault_name(i) != NULL; i++) {
@@ -29,6 +31,7 @@ static int list_faults(void)
     }
     return 0;
 }
+#endif
 
 static int refuse(const char *what, const struct error *err)
 {
@@ -214,9 +217,11 @@ static int load_and_serve(const char *path, struct arena *arena)
 int main(int argc, char **argv)
 {
     (void)setlocale(LC_ALL, "C");
+#ifdef KALAM_TESTING
     if (argc == 2 && strcmp(argv[1], "--list-faults") == 0) {
         return list_faults();
     }
+#endif
     if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
         (void)fprintf(stderr, "usage: kalamdb-server [server.toml]\n");
         return 2;

@@ -509,18 +509,19 @@ static void close_door(struct server *server)
 
 static void close_data(struct server *server)
 {
+    jobs_close(server->jobs);
+    query_engine_destroy(server->queries);
+    /* It publishes what is still pending: into the store's registry, the catalog, and the parts. */
+    if (server->committer != NULL) {
+        committer_destroy(server->committer);
+    }
     while (server->parts_open > 0) {
         server->parts_open--;
         server->parts[server->parts_open]->close(server->part_states[server->parts_open]);
     }
-    jobs_close(server->jobs);
-    query_engine_destroy(server->queries);
     store_close(server->store);
     if (server->catalog != NULL) {
         catalog_close(server->catalog);
-    }
-    if (server->committer != NULL) {
-        committer_destroy(server->committer);
     }
     if (server->kv != NULL) {
         kv_close(server->kv);

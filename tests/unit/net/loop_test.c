@@ -116,7 +116,8 @@ static void *post_many(void *argument)
     struct poster *poster = argument;
     for (unsigned i = 1; i <= POSTS_EACH; i++) {
         struct posted *posted = mem_alloc_zeroed(sizeof *posted);
-        *posted = (struct posted){{on_posted, posted, NULL, false}, poster, i};
+        *posted = (struct posted){
+            .task = {.fn = on_posted, .argument = posted}, .poster = poster, .number = i};
         loop_post_task(poster->loop, &posted->task);
     }
     return NULL;
