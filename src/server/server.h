@@ -35,7 +35,8 @@ struct server_part {
     /* The server takes no more requests: say goodbye to WebSockets (1001). Must not block. NULL:
      * no. */
     void (*drain)(void *state);
-    /* No request, statement or job runs any more; loops, store and committer are still there. */
+    /* No request, statement or job runs any more, the loops and the committer have ended; the store
+     * is still there. */
     void (*close)(void *state);
 };
 
