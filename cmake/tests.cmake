@@ -3,7 +3,7 @@
 #   tests/unit/<folder>/<other>.c       helpers of that folder's tests
 #   tests/fuzz/<name>_fuzz.c            executable <name>_fuzz; libFuzzer with KALAM_FUZZ, else a
 #                                       replay of tests/fuzz/corpus/<name>/, label fuzz
-#   tests/<suite>/<stem>_test.{sh,mjs}  label <suite> (api, crash, sql, tools ...)
+#   tests/<suite>/<stem>_test.{sh,mjs}  label <suite> (api, crash, fault, sql, tools ...)
 #   tests/<suite>/<stem>.c              executable <suite>_<stem>, for that suite's scripts
 # Scripts find the programs by KALAM_SERVER, KALAM_CLI, KALAM_BENCH and KALAM_TEST_BIN (the folder of
 # the suites' executables), and their folder for scratch files by TMPDIR as usual.
@@ -76,6 +76,10 @@ foreach(_source IN LISTS _fuzzers)
 endforeach()
 
 # --- suites
+# Talks that a TSan build has with a server on the store in memory (label tsan): those that do not
+# restart it. RocksDB is not compiled with TSan.
+set(KALAM_TSAN_TESTS api_http_test api_auth_test api_sql_test api_ws_protocol_test api_ws_live_test
+    api_together_test)
 file(GLOB _entries CONFIGURE_DEPENDS LIST_DIRECTORIES true "${PROJECT_SOURCE_DIR}/tests/*")
 foreach(_suite_dir IN LISTS _entries)
     cmake_path(GET _suite_dir FILENAME _suite)
@@ -99,6 +103,10 @@ foreach(_suite_dir IN LISTS _entries)
             set(_runner bash)
         endif()
         kalam_register_test(${_suite}_${_stem} ${_suite} 600 "${_runner}" "${_script}")
+        if(KALAM_SANITIZE MATCHES "thread" AND "${_suite}_${_stem}" IN_LIST KALAM_TSAN_TESTS)
+            set_property(TEST ${_suite}_${_stem} APPEND PROPERTY LABELS tsan)
+            set_property(TEST ${_suite}_${_stem} APPEND PROPERTY ENVIRONMENT KALAMDB_TEST_BACKEND=mem)
+        endif()
         if(NOT _suite STREQUAL "tools")
             set_tests_properties(${_suite}_${_stem} PROPERTIES RUN_SERIAL TRUE)
         endif()

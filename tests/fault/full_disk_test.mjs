@@ -172,6 +172,40 @@ test('a flush that meets the end of the disk fails, its rows stay hot, its files
   await server.stop();
 });
 
+test('a start on a full disk, with a flush to undo and a dropped table to clear away, gets through', async (t) => {
+  if (!isMounted) {
+    t.skip('mounting a tmpfs is not allowed here');
+    return;
+  }
+  for (const name of fs.readdirSync(disk)) fs.rmSync(path.join(disk, name), { recursive: true });
+  const server = await startServer({ settings: settingsOf('d', RESERVE) });
+  t.after(() => server.destroy());
+  const acknowledged = { ids: new Set(), unknown: new Set(), next: 1 };
+  await server.exec('CREATE NAMESPACE t');
+  await server.exec('CREATE SHARED TABLE t.big (id BIGINT PRIMARY KEY, v TEXT)');
+  await server.exec('CREATE SHARED TABLE t.gone (id BIGINT PRIMARY KEY, v TEXT)');
+  for (let i = 0; i < 20; i++) {
+    await server.exec('INSERT INTO t.big (id, v) VALUES ($1, $2)', { params: [acknowledged.next, text()] });
+    acknowledged.ids.add(acknowledged.next++);
+  }
+  await server.restart({ env: { KALAMDB_FAULTS: 'flush.after_rename=delay:60000;drop.after_state=delay:60000' } });
+  await server.exec('STORAGE FLUSH TABLE t.big');
+  const segments = () => filesBelow(path.join(disk, 'd/storage')).filter((name) => name.endsWith('.parquet') && /batch-/.test(name));
+  await eventually(() => segments().length > 0, 'the file of the flush');
+  await server.exec('DROP TABLE t.gone');
+  await server.kill();
+  await squeeze();
+  await server.restart({ env: {} });
+  assert.deepEqual(segments(), []);
+  await verify(server, acknowledged);
+  assert.equal((await server.sql("INSERT INTO t.big (id, v) VALUES (0, 'x')")).status, 507);
+  fs.rmSync(path.join(disk, 'others'));
+  await server.exec('INSERT INTO t.big (id, v) VALUES (0, $1)', { params: [text()] });
+  acknowledged.ids.add(0);
+  await verify(server, acknowledged);
+  await server.stop();
+});
+
 test('without a reserve: no acknowledged row is lost when a write breaks', async (t) => {
   if (!isMounted) {
     t.skip('mounting a tmpfs is not allowed here');
