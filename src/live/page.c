@@ -138,13 +138,16 @@ static status walk_current(struct walk *walk, const struct table_scan *scan, str
 /* -- rows ---------------------------------------------------------------------------------------
  */
 
-static status append_row(struct buf *out, const struct live_plan *plan, const struct value *values,
+static status append_row(struct page *page, struct buf *out, const struct value *values,
                          struct error *err)
 {
     if (out->n > 0) {
         buf_append_byte(out, ',');
     }
-    return event_append_row(out, &plan->projection, ROW_FORM_INITIAL, values, NULL, err);
+    status result =
+        event_append_row(out, &page->plan->projection, ROW_FORM_INITIAL, values, NULL, err);
+    page->is_bad_row = !status_ok(result);
+    return result;
 }
 
 static status take_for_rows(struct walk *walk, const struct found_row *row, bool *stop,
@@ -159,7 +162,7 @@ static status take_for_rows(struct walk *walk, const struct found_row *row, bool
         *stop = true;
         return STATUS_IS_OK;
     }
-    TRY(append_row(&page->rows, page->plan, row->values, err));
+    TRY(append_row(page, &page->rows, row->values, err));
     page->row_count++;
     page->last_seq = row->seq;
     return STATUS_IS_OK;
@@ -218,7 +221,7 @@ static status take_downwards(struct walk *walk, const struct found_row *row, boo
     }
     struct buf text;
     buf_init(&text);
-    status result = append_row(&text, walk->page->plan, row->values, err);
+    status result = append_row(walk->page, &text, row->values, err);
     if (status_ok(result)) {
         newest->newest_seq = newest->count == 0 ? row->seq : newest->newest_seq;
         result = add_newest(walk, buf_str(&text), err);
@@ -239,7 +242,7 @@ static status take_into_ring(struct walk *walk, const struct found_row *row, boo
     struct buf *slot = &newest->ring[newest->ring_count % newest->ring_size];
     newest->bytes -= slot->n;
     buf_clear(slot);
-    TRY(append_row(slot, walk->page->plan, row->values, err));
+    TRY(append_row(walk->page, slot, row->values, err));
     newest->bytes += slot->n;
     newest->ring_count++;
     newest->newest_seq = newest->count == 0 ? row->seq : newest->newest_seq;
@@ -323,6 +326,7 @@ static status add_change(struct page *page, const struct found_row *row, struct 
     struct payload *payload = payload_create(LIVE_CHANGE);
     status result = event_append_change(&payload->tail, &page->plan->projection, &event, err);
     if (!status_ok(result)) {
+        page->is_bad_row = true;
         payload_give(payload);
         return result;
     }

@@ -59,6 +59,7 @@ struct page {
     /* -- what came -- */
     status result;
     struct error error;
+    bool is_bad_row; /* the error is a row that JSON cannot say */
     struct buf rows; /* ROWS, NEWEST: objects separated by commas */
     unsigned row_count;
     struct page_change *changes; /* REPLAY */

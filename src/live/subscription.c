@@ -475,7 +475,11 @@ static void take_page(struct live_sub *sub, struct page *page)
             return;
         }
         bool is_next = sub->state == SUB_LOADING && sub->batch_num > 0;
-        fail_with(sub, is_next ? "BATCH_FETCH_FAILED" : NULL, &page->error);
+        fail_with(sub,
+                  page->is_bad_row ? "CONVERSION_ERROR"
+                  : is_next        ? "BATCH_FETCH_FAILED"
+                                   : NULL,
+                  &page->error);
         return;
     }
     if (page->is_resync) {
