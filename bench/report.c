@@ -47,6 +47,20 @@ static str processor(char *line, size_t bytes)
     return name;
 }
 
+/* Of the last minute; 0 when unknown. */
+static double load_average(void)
+{
+    FILE *file = fopen("/proc/loadavg", "r");
+    double average = 0;
+    if (file == NULL || fscanf(file, "%lf", &average) != 1) {
+        average = 0;
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return average;
+}
+
 struct report *report_create(const char *mode, str settings)
 {
     struct report *report = mem_alloc_zeroed(sizeof *report);
@@ -65,8 +79,16 @@ struct report *report_create(const char *mode, str settings)
     json_write_i64(&report->w, sysconf(_SC_NPROCESSORS_ONLN));
     write_text(report, "processor", processor(line, sizeof line));
     write_text(report, "settings", settings);
+    double busy = load_average();
+    write_number(report, "load_average_before", busy);
     json_write_key(&report->w, "results");
     json_write_array_begin(&report->w);
+    if (busy > 0.5 * (double)sysconf(_SC_NPROCESSORS_ONLN)) {
+        report_note(report,
+                    "The machine was busy before this run (load average %.1f): rates are too low, "
+                    "latencies and CPU too high.",
+                    busy);
+    }
     printf("\n%-38s %6s %9s %9s %9s %9s %8s  %s\n", "", "conns", "per s", "p50 µs", "p99 µs",
            "p99.9 µs", "CPU µs", " target");
     return report;
