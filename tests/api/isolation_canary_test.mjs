@@ -17,7 +17,7 @@ import { Queries } from '../oracle/query.mjs';
 import { connect } from './ws_client.mjs';
 
 const QUERIES = Number(process.env.KALAM_ISOLATION_QUERIES ?? 5000);
-const SEED = process.env.KALAM_ISOLATION_SEED ?? String(Date.now());
+const SEED = process.env.KALAM_ISOLATION_SEED ?? '20261122';
 const PASSWORD = 'Oracle-user-1!';
 const ROWS = 36;
 const TAGS = 8;
@@ -192,7 +192,7 @@ async function generated(queries) {
     const r = await ask(who, sql, form.params.length ? form.params : undefined);
     counts.generated++;
     if (isInBatch && r.body.status === 'success' && r.body.results[0].rows[0][0] !== who.name) broken(`CURRENT_USER() of ${who.name} is ${r.text.slice(0, 300)}`);
-    if (i > 0 || random.chance(0.3)) await compareWithCopy(who, query, query.parts, r, sql);
+    if (i > 0 || random.chance(0.3)) await compareWithCopy(who, query, query.parts, r, `${sql}\n${JSON.stringify(form.params)}`);
   }));
 }
 
@@ -627,7 +627,7 @@ async function main() {
   await server.stop();
   sniffFiles();
   console.log(`${counts.queries} queries (${counts.generated} generated) by ${principals.size} users, ${counts.compared} compared with a copy, ${counts.refused} refused as they must, ${counts.impersonations} impersonations, `
-    + `${counts.frames} live messages; ${counts.replies} replies with ${counts.bytes} bytes: no foreign canary; ${((built - began) / 1000).toFixed(1)} s to build, ${((Date.now() - built) / 1000).toFixed(1)} s to ask; seed ${SEED}`);
+    + `${counts.frames} live messages; ${counts.replies} replies with ${counts.bytes} bytes: no foreign canary; ${((built - began) / 1000).toFixed(1)} s to build, ${((Date.now() - built) / 1000).toFixed(1)} s to ask, ${server.cpu().toFixed(0)} s of CPU; seed ${SEED}`);
   if (counts.generated < QUERIES) throw new Failure('too few queries');
 }
 

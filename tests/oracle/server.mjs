@@ -81,8 +81,16 @@ ${options.config ?? ''}
     this.root = await this.login('root', ROOT_PASSWORD);
   }
 
+  // Seconds of CPU that the servers have taken so far.
+  cpu() {
+    if (this.exit) return this.cpuBefore ?? 0;
+    const [user, system] = fs.readFileSync(`/proc/${this.child.pid}/stat`, 'utf8').split(') ')[1].split(' ').slice(11, 13).map(Number);
+    return (this.cpuBefore ?? 0) + (user + system) / 100;
+  }
+
   // A clean end, or a Failure: sanitizers report by the exit status.
   async stop() {
+    this.cpuBefore = this.cpu();
     if (!this.exit) this.child.kill('SIGTERM');
     const timer = setTimeout(() => this.child.kill('SIGKILL'), 60000);
     await this.ended;
