@@ -8,6 +8,16 @@ static struct column column(const char *name, enum type_id type, bool is_nullabl
         .name = str_from(name), .type = type_of(type), .is_nullable = is_nullable};
 }
 
+/* Nothing is asked of the committer for what is there: a later start must get by on a full disk. */
+static status make_namespace(struct catalog *catalog, str name, struct error *err)
+{
+    bool created = false;
+    if (snapshot_find_namespace(&catalog->snapshot->shown, name) != NULL) {
+        return STATUS_IS_OK;
+    }
+    return catalog_create_namespace(catalog, name, true, &created, err);
+}
+
 static status make_table(struct catalog *catalog, const struct table_spec *spec, struct error *err)
 {
     if (snapshot_find_table(&catalog->snapshot->shown, spec->namespace_name, spec->name) != NULL) {
@@ -72,9 +82,8 @@ static status make_root(struct catalog *catalog, str hash, struct error *err)
 status catalog_bootstrap(struct catalog *catalog, const struct catalog_options *options,
                          struct error *err)
 {
-    bool created = false;
-    TRY(catalog_create_namespace(catalog, STR_LIT("default"), true, &created, err));
-    TRY(catalog_create_namespace(catalog, STR_LIT("dba"), true, &created, err));
+    TRY(make_namespace(catalog, STR_LIT("default"), err));
+    TRY(make_namespace(catalog, STR_LIT("dba"), err));
     if (snapshot_find_storage(&catalog->snapshot->shown, STR_LIT("local")) == NULL) {
         struct storage_def local = {.id = STR_LIT("local"),
                                     .name = STR_LIT("Local Filesystem"),

@@ -291,13 +291,15 @@ static status change_apply(struct commit_txn *txn, struct commit_request *reques
     return change->evaluate(change, txn, &request->error);
 }
 
-status catalog_apply(struct change *change, struct catalog *catalog,
-                     status (*evaluate)(struct change *, struct commit_txn *, struct error *),
-                     const void *input, struct error *err)
+typedef status evaluate_fn(struct change *change, struct commit_txn *txn, struct error *err);
+
+static status apply_change(struct change *change, struct catalog *catalog, evaluate_fn *evaluate,
+                           const void *input, bool may_use_reserve, struct error *err)
 {
     *change = (struct change){.request = {.apply = change_apply,
                                           .publish = change_publish,
                                           .durability = COMMIT_SYNC,
+                                          .may_use_reserve = may_use_reserve,
                                           .bytes = 4096},
                               .catalog = catalog,
                               .evaluate = evaluate,
@@ -311,6 +313,18 @@ status catalog_apply(struct change *change, struct catalog *catalog,
         *err = change->request.error;
     }
     return result;
+}
+
+status catalog_apply(struct change *change, struct catalog *catalog, evaluate_fn *evaluate,
+                     const void *input, struct error *err)
+{
+    return apply_change(change, catalog, evaluate, input, false, err);
+}
+
+status catalog_apply_removal(struct change *change, struct catalog *catalog, evaluate_fn *evaluate,
+                             const void *input, struct error *err)
+{
+    return apply_change(change, catalog, evaluate, input, true, err);
 }
 
 status change_get(struct commit_txn *txn, enum record_kind kind, str rest, str *value, bool *found,

@@ -46,6 +46,11 @@ MUST_USE status catalog_apply(struct change *change, struct catalog *catalog,
                               status (*evaluate)(struct change *, struct commit_txn *,
                                                  struct error *),
                               const void *input, struct error *err);
+/* The same for what makes room: it may use the reserve of the disk (engine/kv.h). */
+MUST_USE status catalog_apply_removal(struct change *change, struct catalog *catalog,
+                                      status (*evaluate)(struct change *, struct commit_txn *,
+                                                         struct error *),
+                                      const void *input, struct error *err);
 
 /* Overlay helpers for evaluate functions. */
 MUST_USE status change_get(struct commit_txn *txn, enum record_kind kind, str rest, str *value,

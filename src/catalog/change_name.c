@@ -115,7 +115,7 @@ status catalog_drop_namespace(struct catalog *catalog, str name, struct error *e
 {
     struct change change;
     struct namespace_input input = {name, {NULL, 0}, false};
-    return catalog_apply(&change, catalog, evaluate_drop_namespace, &input, err);
+    return catalog_apply_removal(&change, catalog, evaluate_drop_namespace, &input, err);
 }
 
 /* -- views --------------------------------------------------------------------------------------

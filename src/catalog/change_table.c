@@ -273,7 +273,7 @@ static status evaluate_drop(struct change *change, struct commit_txn *txn, struc
 status catalog_drop_table(struct catalog *catalog, table_id id, struct error *err)
 {
     struct change change;
-    return catalog_apply(&change, catalog, evaluate_drop, &id, err);
+    return catalog_apply_removal(&change, catalog, evaluate_drop, &id, err);
 }
 
 static status evaluate_forget(struct change *change, struct commit_txn *txn, struct error *err)
@@ -301,5 +301,5 @@ static status evaluate_forget(struct change *change, struct commit_txn *txn, str
 status catalog_forget_table(struct catalog *catalog, table_id id, struct error *err)
 {
     struct change change;
-    return catalog_apply(&change, catalog, evaluate_forget, &id, err);
+    return catalog_apply_removal(&change, catalog, evaluate_forget, &id, err);
 }

@@ -96,6 +96,11 @@ bool kv_group_is_atomic(const struct kv_store *store)
     return store->backend->group_is_atomic;
 }
 
+bool kv_is_full(struct kv_store *store)
+{
+    return store->backend->is_full != NULL && store->backend->is_full(store);
+}
+
 status kv_sync(struct kv_store *store, struct error *err)
 {
     return store->backend->sync(store, err);

@@ -58,6 +58,7 @@ struct kv_txn {
     uint8_t id[KV_TXN_ID_BYTES];
     const struct kv_mutation *mutations;
     size_t mutation_count;
+    bool may_use_reserve; /* it makes room, or ends work that was begun: see kv_is_full */
 };
 
 /* `result` of the whole group: OK: applied and, with sync, durable. CONFLICT: a generation was not
@@ -75,6 +76,10 @@ enum { KV_REMEMBERED_IDS = 4 };
 void kv_commit(struct kv_store *store, const struct kv_txn *txns, size_t txn_count, bool sync,
                kv_done_fn *done, void *context);
 bool kv_group_is_atomic(const struct kv_store *store);
+/* The reserve of the disk is touched, or nearly so: commits will be refused with STORAGE_FULL, but
+ * for groups all of whose transactions may use the reserve. Asks the system; about a microsecond.
+ */
+bool kv_is_full(struct kv_store *store);
 /* Makes everything committed so far durable (for groups committed without sync). */
 MUST_USE status kv_sync(struct kv_store *store, struct error *err);
 MUST_USE status kv_txn_seen(struct kv_store *store, str partition,
@@ -137,7 +142,8 @@ struct kv_rocksdb_options {
     uint64_t write_buffer_bytes; /* of each family; default 4 MiB */
     int background_jobs;         /* default 2 */
     uint64_t reserve_bytes;      /* with less space than this left on the disk commits answer
-                                    STORAGE_FULL, with nothing written; 0: no reserve */
+                                    STORAGE_FULL, with nothing written; those that may use the
+                                    reserve stop at an eighth of it; 0: no reserve */
 };
 /* CORRUPT, STORAGE_FULL, IO: it cannot be opened; the log has the library's words. */
 MUST_USE status kv_rocksdb_open(const struct kv_rocksdb_options *options, struct kv_store **out,
@@ -161,6 +167,8 @@ void kv_mem_script(struct kv_store *store, const enum kv_mem_fault *faults, size
 /* What kv_sync does from now on: sync, wait for another mode, or answer IO. */
 enum kv_mem_sync { KV_MEM_SYNC_WORKS, KV_MEM_SYNC_WAITS, KV_MEM_SYNC_FAILS };
 void kv_mem_set_sync(struct kv_store *store, enum kv_mem_sync mode);
+/* While on, kv_is_full, and only groups that may use the reserve are taken. */
+void kv_mem_set_full(struct kv_store *store, bool on);
 /* While on, every KV_NO_IO read answers UNAVAILABLE. */
 void kv_mem_block_reads(struct kv_store *store, bool on);
 

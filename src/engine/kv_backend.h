@@ -32,6 +32,7 @@ struct kv_backend {
                         struct error *err);
     void (*cursor_seek)(struct kv_cursor *cursor, str key);
     void (*cursor_close)(struct kv_cursor *cursor);
+    bool (*is_full)(struct kv_store *store); /* NULL: never */
     uint64_t (*family_bytes)(struct kv_store *store, enum kv_family family);
     uint64_t (*memory_bytes)(struct kv_store *store);
     /* Frees the store itself too, after kv_store_release. */

@@ -87,6 +87,7 @@ struct committer {
     struct map generations;      /* partition -> generation after our last write */
     struct request_list pending; /* async, written, not published; oldest first */
     struct commit_group *spare;  /* kept for its memory */
+    bool may_use_reserve;        /* all requests of the group at hand may */
     uint64_t group_number;
     int64_t last_now_us;
     uint64_t txn_id_random;
@@ -215,12 +216,11 @@ static void finish(struct committer *c, struct commit_request *request, status r
 }
 
 /* Refuses requests that were not evaluated. */
-static void refuse_all(struct committer *c, struct request_list *list)
+static void refuse_all(struct committer *c, struct request_list *list, enum error_id id,
+                       const char *why)
 {
     for (struct commit_request *r = list_pop(list); r != NULL; r = list_pop(list)) {
-        status result =
-            error_set(&r->error, ERROR_UNAVAILABLE, "the store failed; the server stops");
-        finish(c, r, result, false);
+        finish(c, r, error_set(&r->error, id, "%s", why), false);
     }
 }
 
@@ -349,6 +349,7 @@ static status write_group(struct committer *c, struct kv_txn *txns, size_t count
     for (size_t i = 0; i < count; i++) {
         memcpy(txns[i].id, id, sizeof id);
         txns[i].expect_generation = cached_generation(c, txns[i].partition);
+        txns[i].may_use_reserve = c->may_use_reserve;
     }
     for (int try = 0;; try++) {
         status result = write_once(c, txns, count, sync);
@@ -488,8 +489,33 @@ static void leave_pending(struct committer *c, struct commit_group *group,
     }
 }
 
+/* On a full disk requests that may not use the reserve are taken out of the group, lest they take
+ * those that may down with them. */
+static struct request_list part_requests(struct committer *c, struct request_list *list)
+{
+    size_t count = 0;
+    size_t may_count = 0;
+    for (const struct commit_request *r = list->first; r != NULL; r = r->next) {
+        count++;
+        may_count += r->may_use_reserve ? 1 : 0;
+    }
+    c->may_use_reserve = may_count == count;
+    struct request_list refused = {0};
+    if (may_count == 0 || may_count == count || !kv_is_full(c->store)) {
+        return refused;
+    }
+    struct request_list all = *list;
+    *list = (struct request_list){0};
+    for (struct commit_request *r = list_pop(&all); r != NULL; r = list_pop(&all)) {
+        list_append(r->may_use_reserve ? list : &refused, r);
+    }
+    c->may_use_reserve = true;
+    return refused;
+}
+
 static void run_group(struct committer *c, struct request_list *list)
 {
+    struct request_list refused = part_requests(c, list);
     uint64_t start_us = clock_mono_us(c->clock);
     struct commit_group *group = group_create(c);
     bool sync = false;
@@ -517,6 +543,7 @@ static void run_group(struct committer *c, struct request_list *list)
     } else {
         leave_pending(c, group, list);
     }
+    refuse_all(c, &refused, ERROR_STORAGE_FULL, "the disk is full");
     group_give(c, group);
 }
 
@@ -577,6 +604,7 @@ static status give_back_lease(struct committer *c, struct error *err)
     struct commit_group *group = group_create(c);
     overlay_begin(&c->overlay, &group->arena);
     put_lease(c, last);
+    c->may_use_reserve = true;
     bool durable = false;
     status result = write_overlay(c, true, last, &durable, err);
     group_give(c, group);
@@ -613,7 +641,7 @@ static void *run_committer(void *argument)
             break;
         }
         if (c->failed) {
-            refuse_all(c, &turn.requests);
+            refuse_all(c, &turn.requests, ERROR_UNAVAILABLE, "the store failed; the server stops");
         } else if (turn.requests.first != NULL) {
             run_group(c, &turn.requests);
         }

@@ -37,8 +37,10 @@ struct commit_request {
     /* COMMIT_ASYNC only: nothing refers to the request any more (publish has run or never will). */
     void (*release)(struct commit_request *request);
     enum commit_durability durability;
-    size_t bytes;       /* estimate of what it will write, for the limits of the group */
-    struct error error; /* filled by apply or by the committer */
+    bool may_use_reserve; /* it makes room, or ends work that was begun: a full disk refuses only
+                             the others (kv.h, kv_is_full) */
+    size_t bytes;         /* estimate of what it will write, for the limits of the group */
+    struct error error;   /* filled by apply or by the committer */
     /* -- the committer's own; the submitter zeroes them -- */
     struct commit_request *next;
     status outcome;

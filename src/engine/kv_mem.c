@@ -259,6 +259,7 @@ struct mem_store {
     size_t script_at;
     bool reads_block;
     enum kv_mem_sync sync_mode;
+    bool is_full;
     struct cond sync_mode_changed;
 };
 
@@ -359,6 +360,25 @@ static status apply_group(struct mem_store *mem, const struct kv_txn *txns, size
     return STATUS_IS_OK;
 }
 
+static bool may_use_reserve(const struct kv_txn *txns, size_t txn_count)
+{
+    for (size_t i = 0; i < txn_count; i++) {
+        if (!txns[i].may_use_reserve) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool mem_is_full(struct kv_store *store)
+{
+    struct mem_store *mem = mem_store(store);
+    lock_take(&mem->lock);
+    bool is_full = mem->is_full;
+    lock_give(&mem->lock);
+    return is_full;
+}
+
 static void mem_commit(struct kv_store *store, const struct kv_txn *txns, size_t txn_count,
                        bool sync, kv_done_fn *done, void *context)
 {
@@ -376,7 +396,8 @@ static void mem_commit(struct kv_store *store, const struct kv_txn *txns, size_t
     status result = STATUS_IS_OK;
     bool applied = false;
     lock_take(&mem->lock);
-    enum kv_mem_fault fault = next_fault(mem);
+    enum kv_mem_fault fault =
+        mem->is_full && !may_use_reserve(txns, txn_count) ? KV_MEM_STORAGE_FULL : next_fault(mem);
     if (fault == KV_MEM_OK || fault == KV_MEM_LOSE_HINT || fault == KV_MEM_UNKNOWN_APPLIED) {
         result = apply_group(mem, txns, txn_count, sync, heads);
         applied = status_ok(result);
@@ -590,6 +611,7 @@ static const struct kv_backend mem_backend = {
     .cursor_next = mem_cursor_next,
     .cursor_seek = mem_cursor_seek,
     .cursor_close = mem_cursor_close,
+    .is_full = mem_is_full,
     .family_bytes = mem_family_bytes,
     .memory_bytes = mem_memory_bytes,
     .close = mem_close,
@@ -632,6 +654,15 @@ void kv_mem_block_reads(struct kv_store *store, bool on)
     CHECK(store->backend == &mem_backend);
     lock_take(&mem->lock);
     mem->reads_block = on;
+    lock_give(&mem->lock);
+}
+
+void kv_mem_set_full(struct kv_store *store, bool on)
+{
+    struct mem_store *mem = mem_store(store);
+    CHECK(store->backend == &mem_backend);
+    lock_take(&mem->lock);
+    mem->is_full = on;
     lock_give(&mem->lock);
 }
 

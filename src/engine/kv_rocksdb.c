@@ -26,7 +26,9 @@ enum {
     CACHE_BYTES_DEFAULT = 8 << 20,
     WRITE_BUFFER_BYTES_DEFAULT = 4 << 20,
     BACKGROUND_JOBS_DEFAULT = 2,
-    FILTER_BITS = 10, /* per key: about 1 % false positives */
+    RESERVE_FLOOR = 8,  /* share of the reserve that nobody may use */
+    RESERVE_MARGIN = 8, /* share of it above the reserve that counts as full already */
+    FILTER_BITS = 10,   /* per key: about 1 % false positives */
     FILES_OPEN_MAX = 256,
     INFO_LOG_BYTES_MAX = 1 << 20,
     INFO_LOG_LEVEL_WARN = 2,
@@ -254,9 +256,7 @@ static status batch_txn(struct rocks_store *store, const struct kv_txn *txn,
     return STATUS_IS_OK;
 }
 
-/* Space is asked for before anything is written, so that a refused group leaves nothing behind and
- * the store goes on. */
-static bool has_space(const struct rocks_store *store)
+static bool has_bytes(const struct rocks_store *store, uint64_t bytes)
 {
     if (store->reserve_bytes == 0) {
         return true;
@@ -265,7 +265,21 @@ static bool has_space(const struct rocks_store *store)
     if (statvfs(store->path, &fs) != 0) {
         return true; /* the write will tell */
     }
-    return (uint64_t)fs.f_bavail * fs.f_frsize >= store->reserve_bytes + 2 * store->batch_bytes;
+    return (uint64_t)fs.f_bavail * fs.f_frsize >= bytes;
+}
+
+/* Space is asked for before anything is written, so that a refused group leaves nothing behind and
+ * the store goes on. */
+static bool has_space(const struct rocks_store *store, bool may_use_reserve)
+{
+    uint64_t kept = may_use_reserve ? store->reserve_bytes / RESERVE_FLOOR : store->reserve_bytes;
+    return has_bytes(store, kept + 2 * store->batch_bytes);
+}
+
+static bool rocks_is_full(struct kv_store *base)
+{
+    const struct rocks_store *store = rocks(base);
+    return !has_bytes(store, store->reserve_bytes + store->reserve_bytes / RESERVE_MARGIN);
 }
 
 /* IO whatever the library says: it is not known what the error left behind. */
@@ -289,9 +303,9 @@ static status sync_wal(struct rocks_store *store, struct error *err)
     return fail(store, message, "sync", err);
 }
 
-static status write_batch(struct rocks_store *store, bool sync)
+static status write_batch(struct rocks_store *store, bool may_use_reserve, bool sync)
 {
-    if (!has_space(store)) {
+    if (!has_space(store, may_use_reserve)) {
         return status_from(STATUS_STORAGE_FULL);
     }
     char *message = NULL;
@@ -318,14 +332,16 @@ static status commit_group(struct rocks_store *store, const struct kv_txn *txns,
         return status_from(STATUS_IO);
     }
     bool all_seen = true;
+    bool may_use_reserve = true;
     status result = STATUS_IS_OK;
     for (size_t i = 0; status_ok(result) && i < txn_count; i++) {
         bool seen = false;
         result = batch_txn(store, &txns[i], &records[i], &seen);
         all_seen = all_seen && seen;
+        may_use_reserve = may_use_reserve && txns[i].may_use_reserve;
     }
     if (status_ok(result) && !all_seen) {
-        result = write_batch(store, sync);
+        result = write_batch(store, may_use_reserve, sync);
     } else if (status_ok(result) && sync) {
         result = sync_wal(store, NULL);
     }
@@ -610,6 +626,7 @@ static const struct kv_backend rocks_backend = {
     .cursor_next = rocks_cursor_next,
     .cursor_seek = rocks_cursor_seek,
     .cursor_close = rocks_cursor_close,
+    .is_full = rocks_is_full,
     .family_bytes = rocks_family_bytes,
     .memory_bytes = rocks_memory_bytes,
     .close = rocks_close,

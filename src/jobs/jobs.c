@@ -67,19 +67,22 @@ static status apply_record(struct commit_txn *txn, struct commit_request *reques
     return STATUS_IS_OK;
 }
 
-/* Writes or removes the record of a job and waits. */
-static status write_record(struct jobs *jobs, const char *id, str value, struct error *err)
+/* Writes or removes the record of a job and waits. `may_use_reserve`: see engine/kv_commit.h. */
+static status write_record(struct jobs *jobs, const char *id, str value, bool may_use_reserve,
+                           struct error *err)
 {
     struct buf key;
     buf_init(&key);
     record_prefix(&key);
     size_t partition_bytes = key.n - 1;
     buf_append_c(&key, id);
-    struct record_change change = {
-        .request = {.apply = apply_record, .durability = COMMIT_SYNC, .bytes = 256 + value.n},
-        .key = buf_str(&key),
-        .value = value,
-        .partition_bytes = partition_bytes};
+    struct record_change change = {.request = {.apply = apply_record,
+                                               .durability = COMMIT_SYNC,
+                                               .may_use_reserve = may_use_reserve,
+                                               .bytes = 256 + value.n},
+                                   .key = buf_str(&key),
+                                   .value = value,
+                                   .partition_bytes = partition_bytes};
     status result = commit_submit_wait(jobs->options.committer, &change.request);
     if (!status_ok(result) && err != NULL) {
         *err = change.request.error;
@@ -88,12 +91,14 @@ static status write_record(struct jobs *jobs, const char *id, str value, struct 
     return result;
 }
 
+/* On a full disk no work is begun but that which makes room; what was begun comes to its end. */
 static status save(struct jobs *jobs, const struct job *job, struct error *err)
 {
+    bool is_begun = job->state != JOB_QUEUED || job->kind == JOB_CLEANUP;
     struct buf text;
     buf_init(&text);
     job_encode(&text, job);
-    status result = write_record(jobs, job->id, buf_str(&text), err);
+    status result = write_record(jobs, job->id, buf_str(&text), is_begun, err);
     buf_release(&text);
     return result;
 }
@@ -365,7 +370,7 @@ status jobs_queue(struct jobs *jobs, enum job_kind kind, table_id table, str ns,
         result = save(jobs, &copy, err);
     }
     if (has_dropped && status_ok(result)) {
-        result = write_record(jobs, dropped, (str){NULL, 0}, err);
+        result = write_record(jobs, dropped, (str){NULL, 0}, true, err);
     }
     return result;
 }

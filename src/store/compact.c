@@ -469,7 +469,7 @@ static status swap_apply(struct commit_txn *txn, struct commit_request *request)
 static status step_commit(struct compact *compact)
 {
     FAULT_POINT("compact.before_commit");
-    struct swap_request r = {.compact = compact};
+    struct swap_request r = {.request.may_use_reserve = true, .compact = compact};
     return submit(compact, &r.request, swap_apply);
 }
 

@@ -36,6 +36,7 @@ static status remove_keys(struct store *store, const struct table_part *part, st
     r.request.apply = drop_apply;
     r.request.publish = store_publish;
     r.request.durability = COMMIT_SYNC;
+    r.request.may_use_reserve = true;
     status result = commit_submit_wait(store->options.committer, &r.request);
     if (!status_ok(result) && err != NULL) {
         *err = r.request.error;

@@ -394,7 +394,7 @@ static status swap_apply(struct commit_txn *txn, struct commit_request *request)
 static status step_commit(struct flush *flush)
 {
     TRY(flush_point("flush.before_commit", &flush->error));
-    struct swap_request r = {.flush = flush};
+    struct swap_request r = {.request.may_use_reserve = true, .flush = flush};
     return submit(flush, &r.request, swap_apply);
 }
 

@@ -43,6 +43,7 @@ status flush_undo(struct store *store, const struct table_part *part, uint64_t f
     r.request.apply = undo_apply;
     r.request.publish = store_publish;
     r.request.durability = COMMIT_SYNC;
+    r.request.may_use_reserve = true;
     status result = commit_submit_wait(store->options.committer, &r.request);
     *was_standing = r.was_standing;
     if (!status_ok(result) && err != NULL) {

@@ -1141,6 +1141,34 @@ TEST(commit_on_a_full_disk_keeps_the_reason_of_requests_that_failed_before)
     setup_close(&s);
 }
 
+TEST(commit_on_a_full_disk_takes_what_may_use_the_reserve_and_refuses_its_neighbours)
+{
+    struct setup s;
+    setup_open(&s);
+    struct holder h;
+    hold_up(&h, &s);
+    struct job jobs[3];
+    job_init(&jobs[0], &s, 1, KEY("a"), STR_LIT("1"));
+    job_init(&jobs[1], &s, 2, KEY("b"), STR_LIT("2"));
+    job_init(&jobs[2], &s, 3, KEY("c"), STR_LIT("3"));
+    jobs[1].request.may_use_reserve = true;
+    for (int i = 0; i < 3; i++) {
+        commit_submit(s.committer, &jobs[i].request);
+    }
+    kv_mem_set_full(s.store, true);
+    open_up(&h, &s);
+    EXPECT_STATUS(jobs[0].result, STORAGE_FULL);
+    EXPECT_STATUS(jobs[1].result, OK);
+    EXPECT_STATUS(jobs[2].result, STORAGE_FULL);
+    expect_stored(&s, KEY("a"), NULL);
+    expect_stored(&s, KEY("b"), "2");
+    expect_stored(&s, KEY("c"), NULL);
+    kv_mem_set_full(s.store, false);
+    EXPECT_STATUS(commit_submit_wait(s.committer, &jobs[0].request), OK);
+    EXPECT_INT(gate_value(&s.failures), 0);
+    setup_close(&s);
+}
+
 TEST(commit_with_unknown_outcome_asks_and_never_writes_twice)
 {
     struct setup s;

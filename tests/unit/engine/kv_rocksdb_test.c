@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static char folder[256];
@@ -259,6 +260,29 @@ TEST(kv_commit_below_the_reserve_of_space_writes_nothing_and_the_store_goes_on)
     store = reopen();
     EXPECT_STATUS(write_key(store, KEY("a"), true), OK);
     expect_head(store, PART_A, 1, 1);
+    contract_close(store);
+}
+
+TEST(kv_commit_that_may_use_the_reserve_is_taken_below_it)
+{
+    make_folder();
+    struct statvfs fs;
+    EXPECT_INT(statvfs(folder, &fs), 0);
+    struct kv_store *store = NULL;
+    struct error err;
+    struct kv_rocksdb_options options = {.path = folder,
+                                         .reserve_bytes = 2 * (uint64_t)fs.f_bavail * fs.f_frsize};
+    EXPECT_OK(kv_rocksdb_open(&options, &store, &err), &err);
+    EXPECT(kv_is_full(store));
+    EXPECT_STATUS(write_key(store, KEY("a"), true), STORAGE_FULL);
+    struct kv_mutation m = put(KV_USER_TABLE, KEY("b"), STR_LIT("v"));
+    struct kv_txn txn = txn_of(PART_A, KV_ANY_GENERATION, 1, &m, 1);
+    txn.may_use_reserve = true;
+    struct outcome o = {.head_count = 1};
+    kv_commit(store, &txn, 1, true, note_outcome, &o);
+    EXPECT_STATUS(o.result, OK);
+    expect_value(store, NULL, KV_USER_TABLE, KEY("a"), NULL);
+    expect_value(store, NULL, KV_USER_TABLE, KEY("b"), "v");
     contract_close(store);
 }
 
