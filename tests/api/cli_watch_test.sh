@@ -139,7 +139,7 @@ ends again 0
 # --- nobody reads any more
 status=0
 timeout 60 "$kalam" --subscribe "SELECT id FROM app.t" 2>/dev/null | head -n 1 >"$dir/head.out" || status=$?
-is "$status" 0 "an end when the reader has gone"
+[ "$status" -le 1 ] || fail "no end when the reader has gone: status $status" # 1: in the middle of a row
 
 # --- refusals
 status=0
