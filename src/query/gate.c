@@ -332,6 +332,8 @@ static void start_walk(struct gate *g, bool has_decimal)
         g->hidden_at[i] = -1;
     }
     g->parameters_used = 0;
+    g->parameters_written = 0;
+    memset(g->cte_uses, 0, sizeof g->cte_uses);
     g->cte_count = 0;
     g->namespace_name = g->options->default_namespace;
     g->is_in_view = false;
@@ -422,27 +424,38 @@ static void finish_parameters(struct gate *g)
     }
 }
 
+/* Has the walk found what it should have known from the start? */
+static bool knows_more(struct gate *g, bool *has_decimal)
+{
+    bool is_more = false;
+    if (g->has_decimal && g->has_decided_decimal) { /* a literal came before the first DECIMAL */
+        *has_decimal = true;
+        is_more = true;
+    }
+    if (g->parameters_used != g->parameters_kept) { /* the engine wants numbers without gaps */
+        g->parameters_kept = g->parameters_used;
+        is_more = true;
+    }
+    for (unsigned i = 0; i < g->cte_count; i++) {
+        if (g->cte_has_parameter[i] && g->cte_uses[i] > 1 && !g->cte_is_kept_whole[i]) {
+            g->cte_is_kept_whole[i] = true;
+            is_more = true;
+        }
+    }
+    return is_more;
+}
+
 /* Walks as often as it takes to know what the whole text has. */
 static status walk_all(struct gate *g, const struct json *statement, struct gate_columns *columns)
 {
     bool has_decimal = false;
     g->parameters_kept = all_parameters(g);
-    start_walk(g, has_decimal);
-    TRY(walk(g, statement, columns));
-    if (g->has_decimal && g->has_decided_decimal) {
-        /* a literal came before the first sign of DECIMAL: once more, knowing it */
-        has_decimal = true;
+    do {
         *columns = (struct gate_columns){0};
         start_walk(g, has_decimal);
         TRY(walk(g, statement, columns));
-    }
-    TRY(check_parameters(g));
-    if (g->parameters_used != g->parameters_kept) { /* the engine wants numbers without gaps */
-        g->parameters_kept = g->parameters_used;
-        *columns = (struct gate_columns){0};
-        start_walk(g, has_decimal);
-        TRY(walk(g, statement, columns));
-    }
+        TRY(check_parameters(g));
+    } while (knows_more(g, &has_decimal));
     finish_parameters(g);
     return STATUS_IS_OK;
 }

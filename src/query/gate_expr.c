@@ -234,6 +234,7 @@ static unsigned count_bits(uint64_t bits)
 static void write_parameter(struct gate *g, unsigned number, str alias)
 {
     char text[16];
+    g->parameters_written++;
     snprintf(text, sizeof text, "%u", number);
     json_write_object_begin(&g->w);
     write_head(g, "PARAMETER", "VALUE_PARAMETER", alias);

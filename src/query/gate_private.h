@@ -63,6 +63,7 @@ struct gate_scope {
 
 struct gate_cte {
     str name;
+    int number; /* of its declaration in the statement; -1: a recursive one, inside itself */
     struct gate_columns columns;
     uint64_t cost;
     unsigned subquery_depth;
@@ -89,6 +90,13 @@ struct gate {
     int hidden_at[GATE_HIDDEN_COUNT]; /* place in plan->hidden, or -1 */
     uint64_t parameters_used;         /* bit n - 1: $n */
     uint64_t parameters_kept;         /* those that have a place in the printed text */
+
+    /* By number of declaration. The engine reads a CTE of several uses by copying its plan, and a
+     * parameter in the copy is NULL: such a one is written MATERIALIZED. */
+    uint64_t parameters_written; /* parameters and CTEs with parameters so far */
+    unsigned cte_uses[LIMIT_CTES];
+    bool cte_has_parameter[LIMIT_CTES];
+    bool cte_is_kept_whole[LIMIT_CTES];
 
     str namespace_name; /* for names without one; a view has its own */
     bool is_in_view;

@@ -52,7 +52,8 @@ static status recursive(struct gate *g, struct gate_scope *outer, struct gate_ct
         seen.items[i].system_column = -1;
     }
     TRY(gate_columns_rename(g, &seen, aliases));
-    *self = (struct gate_cte){.name = gate_text(node, "cte_name"), .columns = seen, .outer = ctes};
+    *self = (struct gate_cte){
+        .name = gate_text(node, "cte_name"), .number = -1, .columns = seen, .outer = ctes};
     json_write_key(&g->w, "right");
     struct gate_columns right = {0};
     TRY(gate_node(g, outer, self, json_get(node, "right"), false, &right));
@@ -104,8 +105,10 @@ static status declare_cte(struct gate *g, struct gate_scope *outer, struct gate_
         return error_set(g->err, ERROR_LIMIT, "more than %d common table expressions", LIMIT_CTES);
     }
     g->cte_names = mem_grow(g->cte_names, &g->cte_capacity, g->cte_count + 1, sizeof *g->cte_names);
-    g->cte_names[g->cte_count++] = name;
+    unsigned number = g->cte_count++;
+    g->cte_names[number] = name;
 
+    uint64_t parameters = g->parameters_written;
     uint64_t cost = gate_cost(g);
     unsigned seen = g->subquery_depth_seen;
     unsigned depth = g->subquery_depth;
@@ -118,7 +121,12 @@ static status declare_cte(struct gate *g, struct gate_scope *outer, struct gate_
     gate_copy(g, aliases);
     json_write_key(&g->w, "query");
     TRY(cte_query(g, outer, *ctes, value, &columns));
-    gate_copy(g, json_get(value, "materialized"));
+    g->cte_has_parameter[number] = g->parameters_written > parameters;
+    if (g->cte_is_kept_whole[number]) {
+        gate_write_text(g, "materialized", STR_LIT("CTE_MATERIALIZE_ALWAYS"));
+    } else {
+        gate_copy(g, json_get(value, "materialized"));
+    }
     json_write_key(&g->w, "key_targets");
     json_write_raw(&g->w, STR_LIT("[]"));
     json_write_object_end(&g->w);
@@ -127,6 +135,7 @@ static status declare_cte(struct gate *g, struct gate_scope *outer, struct gate_
     TRY(gate_columns_rename(g, &columns, aliases));
     struct gate_cte *cte = ARENA_NEW(g->arena, struct gate_cte);
     *cte = (struct gate_cte){.name = name,
+                             .number = (int)number,
                              .columns = columns,
                              .cost = gate_cost(g) - cost,
                              .subquery_depth = g->subquery_depth_seen - depth,

@@ -171,6 +171,10 @@ static status read_cte(struct gate *g, const struct json *node, const struct gat
         g->subquery_depth_seen = depth;
     }
     TRY(gate_unfold(g, cte->cost));
+    if (cte->number >= 0) {
+        g->cte_uses[cte->number]++;
+        g->parameters_written += g->cte_has_parameter[cte->number] ? 1 : 0;
+    }
     *columns = cte->columns;
     columns->is_table = false;
     write_base_table(g, node, STR_LIT(""), STR_LIT(""), gate_text(node, "table_name"));
