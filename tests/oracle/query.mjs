@@ -54,6 +54,12 @@ export class Queries {
     return JSON.stringify(key, (_, v) => (typeof v === 'bigint' ? String(v) : v)).includes('t.') ? key : this.e.anyColumn(scope);
   }
 
+  // Not a constant: that would be read as a position.
+  orderKey(scope) {
+    const x = this.random.chance(0.7) ? this.e.anyColumn(scope) : this.e.any(scope, 1);
+    return x.parts.some((p) => typeof p === 'string' && p.includes(`${scope.relations[0].alias}.`)) ? x : this.e.anyColumn(scope);
+  }
+
   orderKeys(scope, count) {
     return join(Array.from({ length: count }, () => parts`${this.orderKey(scope)}${this.random.pick(['', ' ASC', ' DESC'])}${this.random.pick(['', '', ' NULLS FIRST', ' NULLS LAST'])}`), ', ');
   }
@@ -168,7 +174,8 @@ export class Queries {
     const first = parts`${n} AS ${r.pick(['', '', 'MATERIALIZED ', 'NOT MATERIALIZED '])}(SELECT t.id, t.g, t.k, t.w, t.d, t.nn FROM ${T} t WHERE ${this.where(scope)})`;
     const columns = MAIN.filter((c) => ['id', 'g', 'k', 'w', 'd', 'nn'].includes(c[0]));
     const inner = new Scope([{ alias: 'c', columns }]);
-    switch (r.int(3)) {
+    switch (r.int(4)) {
+      case 3: return { parts: parts`WITH ${first} SELECT c.id, o.w FROM ${n} c JOIN ${n} o ON c.id = o.id WHERE ${this.e.bool(inner, 1)} ORDER BY c.id LIMIT ${intLit(r.between(1, 30))}`, isOrdered: true };
       case 0: return { parts: parts`WITH ${first} SELECT c.id, ${join(this.items(inner, 1).map((i) => i.parts), ', ')} FROM ${n} c WHERE ${this.e.bool(inner, 1)}` };
       case 1: return { parts: parts`WITH ${first}, ${m} AS (SELECT c.g, count(*) AS total, sum(c.nn) AS nn FROM ${n} c GROUP BY c.g) SELECT c.id, s.total, s.nn FROM ${n} c JOIN ${m} s ON c.g = s.g WHERE ${this.e.bool(inner, 1)}` };
       default: return { parts: parts`WITH ${first}, ${m} AS (SELECT * FROM ${n} c WHERE ${this.e.bool(inner, 1)}) SELECT (SELECT count(*) FROM ${n}), (SELECT count(*) FROM ${m}), (SELECT max(d.code) FROM ${D} d WHERE d.g IN (SELECT g FROM ${m}))` };
