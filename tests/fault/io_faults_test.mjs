@@ -53,6 +53,8 @@ for (const point of POINTS) {
         const isFatal = point === 'kv.write' && error === 'eio';
         await arm(server, `${point}=${error}${time}`);
         const jobs = await work.round();
+        // Files that wait for readers are removed by a later job: the 5th call may take a second round.
+        if (time === '@5' && !work.isOver) jobs.push(...(await work.round()));
         const refusals = work.take();
         if (work.isOver) {
           assert.ok(isFatal, `${point}=${error} ended the server\n${server.output}`);
