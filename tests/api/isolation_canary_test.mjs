@@ -91,7 +91,7 @@ function mark(row, owner) {
 function modelRow(owner, id) { return mark(data.makeMain(random, id), owner); }
 
 const namesOf = (p) => ({ T: 'iso.notes', D: 'iso.tags' });
-const copyOf = (p) => ({ T: p.copy, D: p.copyTags });
+const copyOf = (p) => ({ T: p.copy, D: p.copyTags, user: p.name });
 
 async function insertAs(who, table, columns, rows) {
   for (let i = 0; i < rows.length; i += 40) await mustAsk(who, data.insertText(table, columns, rows.slice(i, i + 40)));
@@ -604,8 +604,7 @@ async function main() {
   const began = Date.now();
   await build();
   const built = Date.now();
-  // words of the queries that may match values with canaries
-  const queries = new Queries(random);
+  const queries = new Queries(random, { sessionUser: true });
   const n = Math.ceil(QUERIES / 5);
   await phase('hot', queries, n);
   await flushAll();

@@ -9,6 +9,8 @@ export class Lit {
   constructor(type, value, cast) { this.type = type; this.value = value; this.cast = cast; }
 }
 export class Table { constructor(which) { this.which = which; } } // 'T' or 'D'
+// CURRENT_USER(), or the name itself when `names.user` is set.
+export class SessionUser {}
 export const T = new Table('T');
 export const D = new Table('D');
 
@@ -28,16 +30,21 @@ export function parts(strings, ...args) {
 function add(out, a) {
   if (a instanceof X) out.push(...a.parts);
   else if (Array.isArray(a)) a.forEach((b) => add(out, b));
-  else if (a instanceof Lit || a instanceof Table) out.push(a);
+  else if (a instanceof Lit || a instanceof Table || a instanceof SessionUser) out.push(a);
   else if (a !== '' && a !== null && a !== undefined) out.push(String(a));
 }
 export function join(list, separator) {
   return list.flatMap((p, i) => (i > 0 ? [separator, p] : [p]));
 }
 
-// names: { T, D }
+// names: { T, D, user }
 export function print(list, names) {
-  return list.map((p) => (p instanceof Lit ? literalText(p) : p instanceof Table ? names[p.which] : p)).join('');
+  return list.map((p) => (p instanceof Lit ? literalText(p) : otherText(p, names))).join('');
+}
+function otherText(p, names) {
+  if (p instanceof Table) return names[p.which];
+  if (p instanceof SessionUser) return names.user === undefined ? 'CURRENT_USER()' : literal('TEXT', names.user);
+  return p;
 }
 function literalText(lit) {
   if (lit.type === 'TIMESTAMP') return `TIMESTAMP ${literal('TIMESTAMP', lit.value)}`;
@@ -47,8 +54,7 @@ function literalText(lit) {
 export function printWithParameters(list, names) {
   const params = [];
   const sql = list.map((p) => {
-    if (p instanceof Table) return names[p.which];
-    if (!(p instanceof Lit)) return p;
+    if (!(p instanceof Lit)) return otherText(p, names);
     const v = parameter(p.type, p.value);
     if (v === undefined || v === null || params.length >= 50) return literalText(p);
     params.push(v);
@@ -94,7 +100,7 @@ export class Scope {
 }
 
 export class Expressions {
-  // options: subqueries (false: none)
+  // options: subqueries (false: none), sessionUser (true: CURRENT_USER() is a text)
   constructor(random, options = {}) { this.random = random; this.options = options; this.aliases = 0; }
 
   columns(scope, test) {
@@ -166,7 +172,7 @@ export class Expressions {
 
   text(scope, depth) {
     const r = this.random;
-    const leaf = () => (r.chance(0.75) && this.column(scope, 'TEXT')) || this.lit('TEXT', r.pick(WORDS));
+    const leaf = () => (r.chance(0.75) && this.column(scope, 'TEXT')) || (this.options.sessionUser && r.chance(0.4) ? new X('TEXT', [new SessionUser()]) : this.lit('TEXT', r.pick(WORDS)));
     const word = () => { // ASCII alone
       const found = this.columns(scope, (c) => c[0] === 'w' || c[0] === 'label');
       return found.length ? this.reference(scope, r.pick(found)) : this.lit('TEXT', r.pick(WORDS));

@@ -48,12 +48,6 @@ export class Queries {
     };
   }
 
-  // A constant in ORDER BY is a position to SQL, so every key names a column.
-  orderKey(scope) {
-    const key = this.random.chance(0.7) ? this.e.anyColumn(scope) : this.e.any(scope, 1);
-    return JSON.stringify(key, (_, v) => (typeof v === 'bigint' ? String(v) : v)).includes('t.') ? key : this.e.anyColumn(scope);
-  }
-
   // Not a constant: that would be read as a position.
   orderKey(scope) {
     const x = this.random.chance(0.7) ? this.e.anyColumn(scope) : this.e.any(scope, 1);
