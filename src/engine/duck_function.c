@@ -1,18 +1,22 @@
 /* engine/duck_function.c -- scalar functions of the contract that the engine does not have, and
  * ours for those of its own that could take all memory. For:      kalam_snowflake_id,
  * kalam_uuid_v7, kalam_ulid (volatile), kalam_cosine_distance, and kalam_repeat, kalam_lpad,
- * kalam_rpad with a bounded result: memory of a text is not counted by the engine's limit. The gate
- * puts these names; users write SNOWFLAKE_ID(), repeat(). Touches:  the provider (ids),
- * model/json_scan (vectors as JSON texts). Threads:  the statement's own. */
+ * kalam_rpad, kalam_replace with a bounded result, and kalam_growth, which bounds what another
+ * function makes: memory of a text is not counted by the engine's limit. The gate puts these names;
+ * users write SNOWFLAKE_ID(), repeat(). Touches:  the provider (ids), model/json_scan (vectors as
+ * JSON texts). Threads:  the statement's own. */
 #include "base/buf.h"
 #include "engine/duck_private.h"
 #include "model/json_scan.h"
+#include "model/limits.h"
 
 #include <math.h>
 
 enum {
     TEXT_BYTES_MAX = 1024 * 1024,            /* of one result of repeat, lpad, rpad */
     CHUNK_TEXT_BYTES_MAX = 64 * 1024 * 1024, /* of all results of one chunk */
+    GROWN_BYTES_MAX = LIMIT_ROW_BYTES,       /* of one result of replace, regexp_replace */
+    CHUNK_GROWN_BYTES_MAX = 256 * 1024 * 1024,
     PARAMETERS_MAX = 3
 };
 
@@ -344,6 +348,101 @@ static void run_rpad(duckdb_function_info info, duckdb_data_chunk input, duckdb_
     run_text(info, input, output, MAKE_RPAD);
 }
 
+/* --- replace, and what bounds regexp_replace ----------------------------------------------------
+ */
+
+static void too_long(duckdb_function_info info)
+{
+    duck_function_error(info, "a text made by replacing is limited to 16777216 bytes, those of "
+                              "2048 rows to 268435456");
+}
+
+/* False: the result would be too long. */
+static bool append_replaced(struct buf *out, str text, str from, str to)
+{
+    if (from.n == 0) {
+        buf_append_str(out, text);
+        return true;
+    }
+    while (text.n > 0) {
+        const char *found = memmem(text.p, text.n, from.p, from.n);
+        size_t before = found != NULL ? (size_t)(found - text.p) : text.n;
+        buf_append(out, text.p, before);
+        if (found == NULL) {
+            break;
+        }
+        if (out->n + to.n > GROWN_BYTES_MAX) {
+            return false;
+        }
+        buf_append_str(out, to);
+        text = str_skip(text, before + from.n);
+    }
+    return out->n <= GROWN_BYTES_MAX;
+}
+
+static void run_replace(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    duckdb_vector vectors[3];
+    for (unsigned c = 0; c < 3; c++) {
+        vectors[c] = duckdb_data_chunk_get_vector(input, c);
+    }
+    idx_t rows = duckdb_data_chunk_get_size(input);
+    size_t total = 0;
+    struct buf made;
+    buf_init(&made);
+    for (idx_t i = 0; i < rows; i++) {
+        if (!duck_is_valid(vectors[0], i) || !duck_is_valid(vectors[1], i) ||
+            !duck_is_valid(vectors[2], i)) {
+            duck_set_null(output, i);
+            continue;
+        }
+        duckdb_string_t text = duck_string(vectors[0], i);
+        duckdb_string_t from = duck_string(vectors[1], i);
+        duckdb_string_t to = duck_string(vectors[2], i);
+        buf_clear(&made);
+        bool is_ok = append_replaced(&made, duck_string_str(&text), duck_string_str(&from),
+                                     duck_string_str(&to));
+        total += made.n;
+        if (!is_ok || total > CHUNK_GROWN_BYTES_MAX) {
+            too_long(info);
+            break;
+        }
+        duckdb_vector_assign_string_element_len(output, i, made.n > 0 ? made.p : "", made.n);
+    }
+    buf_release(&made);
+}
+
+/* kalam_growth(text, replacement): the text itself, if replacing any of it cannot grow too long:
+ * one replacement for each byte, and each byte of it may stand for a group that is as long as the
+ * text.
+ */
+static void run_growth(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    duckdb_vector texts = duckdb_data_chunk_get_vector(input, 0);
+    duckdb_vector replacements = duckdb_data_chunk_get_vector(input, 1);
+    idx_t rows = duckdb_data_chunk_get_size(input);
+    size_t total = 0;
+    for (idx_t i = 0; i < rows; i++) {
+        if (!duck_is_valid(texts, i) || !duck_is_valid(replacements, i)) {
+            duck_set_null(output, i);
+            continue;
+        }
+        duckdb_string_t text_cell = duck_string(texts, i);
+        duckdb_string_t replacement_cell = duck_string(replacements, i);
+        str text = duck_string_str(&text_cell);
+        size_t most = (text.n + 1) * (duck_string_str(&replacement_cell).n + 1);
+        total += most;
+        if (most > CHUNK_GROWN_BYTES_MAX || text.n > GROWN_BYTES_MAX) {
+            too_long(info);
+            return;
+        }
+        duckdb_vector_assign_string_element_len(output, i, text.n > 0 ? text.p : "", text.n);
+    }
+    if (total > CHUNK_GROWN_BYTES_MAX * (size_t)8) {
+        too_long(info);
+    }
+}
+
 /* --- registration -------------------------------------------------------------------------------
  */
 
@@ -395,6 +494,8 @@ static const struct overload {
      false,
      SHAPE_FLOAT,
      {SHAPE_DOUBLES, SHAPE_DOUBLES}},
+    {"kalam_replace", run_replace, false, SHAPE_TEXT, {SHAPE_TEXT, SHAPE_TEXT, SHAPE_TEXT}},
+    {"kalam_growth", run_growth, false, SHAPE_TEXT, {SHAPE_TEXT, SHAPE_TEXT}},
     {"kalam_repeat", run_repeat, false, SHAPE_TEXT, {SHAPE_TEXT, SHAPE_BIGINT}},
     {"kalam_lpad", run_lpad, false, SHAPE_TEXT, {SHAPE_TEXT, SHAPE_BIGINT}},
     {"kalam_lpad", run_lpad, false, SHAPE_TEXT, {SHAPE_TEXT, SHAPE_BIGINT, SHAPE_TEXT}},

@@ -342,6 +342,7 @@ static void start_walk(struct gate *g, bool has_decimal)
     g->query_depth = 0;
     g->subquery_depth = 0;
     g->subquery_depth_seen = 0;
+    g->growth_depth = 0;
     g->relation_count = 0;
     g->nodes = 0;
     g->unfolded = 0;

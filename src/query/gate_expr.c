@@ -607,11 +607,64 @@ static status check_place(struct gate *g, const struct json *node)
     return check_arguments(g, node);
 }
 
+/* What comes after the arguments of a function that we write. */
+static void write_function_tail(struct gate *g)
+{
+    json_write_key(&g->w, "filter");
+    json_write_null(&g->w);
+    json_write_key(&g->w, "order_bys");
+    json_write_raw(&g->w, STR_LIT("{\"type\":\"ORDER_MODIFIER\",\"orders\":[]}"));
+    json_write_key(&g->w, "distinct");
+    json_write_bool(&g->w, false);
+    json_write_key(&g->w, "is_operator");
+    json_write_bool(&g->w, false);
+    json_write_key(&g->w, "export_state");
+    json_write_bool(&g->w, false);
+    gate_write_text(g, "catalog", STR_LIT(""));
+    json_write_object_end(&g->w);
+}
+
+/* Each makes a text some times as long, so that a few around each other fill all memory. */
+static bool makes_longer(str name)
+{
+    static const char *const names[] = {"base64",  "to_base64", "hex",           "to_hex",
+                                        "concat",  "concat_ws", "regexp_escape", "regexp_replace",
+                                        "replace", "url_encode"};
+    return IS_ONE_OF(name, names);
+}
+
+/* regexp_replace(a, b, c, ...) -> regexp_replace(kalam_growth(a, c), b, c, ...) */
+static status bounded_children(struct gate *g, struct gate_scope *scope, struct gate_cte *ctes,
+                               const struct json *children)
+{
+    json_write_key(&g->w, "children");
+    json_write_array_begin(&g->w);
+    for (unsigned i = 0; i < children->as.children.count; i++) {
+        if (i > 0) {
+            TRY(gate_expr(g, scope, ctes, json_at(children, i)));
+            continue;
+        }
+        json_write_object_begin(&g->w);
+        write_head(g, "FUNCTION", "FUNCTION", STR_LIT(""));
+        gate_write_text(g, "function_name", STR_LIT("kalam_growth"));
+        gate_write_text(g, "schema", STR_LIT(""));
+        json_write_key(&g->w, "children");
+        json_write_array_begin(&g->w);
+        TRY(gate_expr(g, scope, ctes, json_at(children, 0)));
+        TRY(gate_expr(g, scope, ctes, json_at(children, 2)));
+        json_write_array_end(&g->w);
+        write_function_tail(g);
+    }
+    json_write_array_end(&g->w);
+    return STATUS_IS_OK;
+}
+
 static status function(struct gate *g, struct gate_scope *scope, struct gate_cte *ctes,
                        const struct json *node, const struct class_row *row, str alias)
 {
-    static const char *const written[] = {"function_name", "schema", "catalog", "is_operator",
-                                          NULL};
+    static const char *const written[] = {"function_name", "schema",   "catalog",
+                                          "is_operator",   "children", NULL};
+    const struct json *arguments = json_get(node, "children");
     str name = arena_lower(g->arena, gate_text(node, "function_name"));
     str use;
     int hidden;
@@ -635,7 +688,25 @@ static status function(struct gate *g, struct gate_scope *scope, struct gate_cte
         json_write_key(&g->w, "is_operator");
         json_write_bool(&g->w, is_operator && use.p == name.p);
     }
+    bool is_longer = makes_longer(name);
+    g->growth_depth += is_longer ? 1 : 0;
+    if (g->growth_depth > GATE_GROWTH_DEPTH_MAX) {
+        return error_set(g->err, ERROR_LIMIT,
+                         "functions that make texts longer are nested deeper than %d levels",
+                         GATE_GROWTH_DEPTH_MAX);
+    }
+    if (is_longer && arguments->as.children.count > GATE_GROWTH_ARGUMENTS_MAX) {
+        return error_set(g->err, ERROR_LIMIT, "%.*s() takes at most %d arguments", STR(name),
+                         GATE_GROWTH_ARGUMENTS_MAX);
+    }
+    if (str_eq_c(name, "regexp_replace") && arguments->as.children.count > 2) {
+        TRY(bounded_children(g, scope, ctes, arguments));
+    } else {
+        json_write_key(&g->w, "children");
+        TRY(gate_exprs(g, scope, ctes, arguments));
+    }
     TRY(members(g, scope, ctes, node, row, written, alias));
+    g->growth_depth -= is_longer ? 1 : 0;
     json_write_object_end(&g->w);
     return STATUS_IS_OK;
 }
@@ -653,18 +724,7 @@ static status arrow(struct gate *g, struct gate_scope *scope, struct gate_cte *c
     TRY(gate_expr(g, scope, ctes, json_get(node, "lhs")));
     TRY(gate_expr(g, scope, ctes, json_get(node, "expr")));
     json_write_array_end(&g->w);
-    json_write_key(&g->w, "filter");
-    json_write_null(&g->w);
-    json_write_key(&g->w, "order_bys");
-    json_write_raw(&g->w, STR_LIT("{\"type\":\"ORDER_MODIFIER\",\"orders\":[]}"));
-    json_write_key(&g->w, "distinct");
-    json_write_bool(&g->w, false);
-    json_write_key(&g->w, "is_operator");
-    json_write_bool(&g->w, false);
-    json_write_key(&g->w, "export_state");
-    json_write_bool(&g->w, false);
-    gate_write_text(g, "catalog", STR_LIT(""));
-    json_write_object_end(&g->w);
+    write_function_tail(g);
     return STATUS_IS_OK;
 }
 

@@ -174,6 +174,9 @@ bool gate_function_may_stand(str name)
     if (find(window_functions, WINDOW_COUNT, name) != NULL) {
         return true;
     }
+    if (str_eq_c(name, "kalam_growth")) {
+        return true;
+    }
     for (size_t i = 0; i < FUNCTION_COUNT; i++) {
         if (functions[i].class == GATE_OURS && str_eq_c(name, functions[i].note)) {
             return true;

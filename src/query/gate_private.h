@@ -18,6 +18,8 @@ enum {
     GATE_GROUPING_SETS_MAX = 64,
     GATE_VIEW_DEPTH_MAX = 8,
     GATE_TYPE_DEPTH_MAX = 3,
+    GATE_GROWTH_DEPTH_MAX = 3,
+    GATE_GROWTH_ARGUMENTS_MAX = 100,
     GATE_DEPTH_MARGIN = 20, /* levels that one node may write before the next is counted */
     GATE_MATERIALIZED_MAX = 4,
     GATE_MATERIALIZED_BYTES_MAX = 65536
@@ -105,6 +107,7 @@ struct gate {
     unsigned query_depth;
     unsigned subquery_depth;
     unsigned subquery_depth_seen; /* deepest since it was last set to 0 */
+    unsigned growth_depth;        /* functions around, that make texts longer */
     unsigned relation_count;
     uint64_t nodes;
     uint64_t unfolded;
