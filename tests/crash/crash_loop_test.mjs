@@ -321,11 +321,14 @@ async function dieInFlush() {
   counts.deaths++;
 }
 
+// Points that only a failure leads to, and that failure: a new segment cannot be renamed.
+const LED_TO_BY = new Map([['flush.before_undo', 'fs.rename=eio@1+']]);
+
 async function cycle(number, point) {
   const inRecovery = point?.startsWith('recover.');
   if (inRecovery) await dieInFlush();
-  const at = inRecovery ? 1 : 1 + random(3);
-  const server = new Server(point ? `${point}=crash@${at}` : undefined);
+  const at = inRecovery || LED_TO_BY.has(point) ? 1 : 1 + random(3);
+  const server = new Server(point ? [`${point}=crash@${at}`, LED_TO_BY.get(point)].filter(Boolean).join(';') : undefined);
   stopping = false;
   let died = !await server.start();
   if (!died) died = !await server.login();
