@@ -69,6 +69,41 @@ void lock_give(struct lock *lock)
     note_given(rank);
 }
 
+void rwlock_init(struct rwlock *lock, enum lock_rank rank)
+{
+    pthread_rwlockattr_t attributes;
+    CHECK(pthread_rwlockattr_init(&attributes) == 0);
+    CHECK(pthread_rwlockattr_setkind_np(&attributes,
+                                        PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP) == 0);
+    CHECK(pthread_rwlock_init(&lock->rwlock, &attributes) == 0);
+    (void)pthread_rwlockattr_destroy(&attributes);
+    lock->rank = rank;
+}
+
+void rwlock_release(struct rwlock *lock)
+{
+    CHECK(pthread_rwlock_destroy(&lock->rwlock) == 0);
+}
+
+void rwlock_take_read(struct rwlock *lock)
+{
+    note_taken(lock->rank);
+    CHECK(pthread_rwlock_rdlock(&lock->rwlock) == 0);
+}
+
+void rwlock_take_write(struct rwlock *lock)
+{
+    note_taken(lock->rank);
+    CHECK(pthread_rwlock_wrlock(&lock->rwlock) == 0);
+}
+
+void rwlock_give(struct rwlock *lock)
+{
+    enum lock_rank rank = lock->rank;
+    CHECK(pthread_rwlock_unlock(&lock->rwlock) == 0);
+    note_given(rank);
+}
+
 void cond_init(struct cond *cond)
 {
     pthread_condattr_t attributes;

@@ -27,6 +27,19 @@ void lock_release(struct lock *lock);
 void lock_take(struct lock *lock);
 void lock_give(struct lock *lock);
 
+/* A lock that many may hold to read, or one to write. Readers never wait for readers; who waits to
+ * write goes before later readers, so a thread must not take it twice. */
+struct rwlock {
+    pthread_rwlock_t rwlock;
+    enum lock_rank rank;
+};
+
+void rwlock_init(struct rwlock *lock, enum lock_rank rank);
+void rwlock_release(struct rwlock *lock);
+void rwlock_take_read(struct rwlock *lock);
+void rwlock_take_write(struct rwlock *lock);
+void rwlock_give(struct rwlock *lock);
+
 /* A condition waits on the monotonic clock. */
 struct cond {
     pthread_cond_t cond;

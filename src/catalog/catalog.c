@@ -7,8 +7,6 @@
 #include "model/key.h"
 #include "wire/json.h"
 
-enum { SCHEMA_CACHE_MAX = 4096 };
-
 const struct catalog_snapshot *catalog_take(struct catalog *catalog)
 {
     lock_take(&catalog->lock);
@@ -21,176 +19,6 @@ const struct catalog_snapshot *catalog_take(struct catalog *catalog)
 void catalog_set_listener(struct catalog *catalog, const struct catalog_listener *listener)
 {
     catalog->listener = *listener;
-}
-
-/* -- schemas ------------------------------------------------------------------------------------
- */
-
-static str schema_key(char bytes[8], table_id id, uint32_t version)
-{
-    bytes_put_u32be(bytes, id.v);
-    bytes_put_u32be(bytes + 4, version);
-    return str_of(bytes, 8);
-}
-
-static struct schema *schema_cached(struct catalog *catalog, str key)
-{
-    lock_take(&catalog->schema_lock);
-    struct schema *schema = map_find(&catalog->schemas, key);
-    if (schema != NULL) {
-        (void)schema_take(schema);
-        catalog->statistics.hits++;
-    } else {
-        catalog->statistics.misses++;
-    }
-    lock_give(&catalog->schema_lock);
-    return schema;
-}
-
-static void schemas_clear(struct catalog *catalog)
-{
-    size_t position = 0;
-    str key;
-    void *value = NULL;
-    while (map_next(&catalog->schemas, &position, &key, &value)) {
-        schema_give(value);
-    }
-    map_clear(&catalog->schemas);
-}
-
-static void schema_remember(struct catalog *catalog, str key, struct schema *schema)
-{
-    lock_take(&catalog->schema_lock);
-    if (catalog->schemas.count >= SCHEMA_CACHE_MAX) {
-        schemas_clear(catalog);
-    }
-    struct schema *before = map_put(&catalog->schemas, key, schema_take(schema));
-    lock_give(&catalog->schema_lock);
-    schema_give(before);
-}
-
-void schema_cache_forget(struct catalog *catalog, table_id id)
-{
-    char prefix[4];
-    bytes_put_u32be(prefix, id.v);
-    struct arena scratch;
-    arena_init(&scratch);
-    lock_take(&catalog->schema_lock);
-    str *keys = ARENA_ARRAY(&scratch, str, catalog->schemas.count + 1);
-    unsigned count = 0;
-    size_t position = 0;
-    str key;
-    void *value = NULL;
-    while (map_next(&catalog->schemas, &position, &key, &value)) {
-        if (str_starts_with(key, str_of(prefix, 4))) {
-            keys[count++] = arena_copy(&scratch, key);
-        }
-    }
-    for (unsigned i = 0; i < count; i++) {
-        schema_give(map_remove(&catalog->schemas, keys[i]));
-    }
-    lock_give(&catalog->schema_lock);
-    arena_release(&scratch);
-}
-
-void catalog_cache_statistics_get(struct catalog *catalog, struct catalog_cache_statistics *out)
-{
-    lock_take(&catalog->schema_lock);
-    *out = catalog->statistics;
-    out->entries = catalog->schemas.count;
-    lock_give(&catalog->schema_lock);
-}
-
-/* The names and kind of a table, also of one that is being dropped. */
-static status table_names(struct catalog *catalog, table_id id, struct arena *arena, str *ns,
-                          str *name, enum table_kind *kind, struct error *err)
-{
-    const struct catalog_snapshot *s = catalog_take(catalog);
-    const struct table *table = snapshot_find_table_id(s, id);
-    if (table != NULL) {
-        *ns = arena_copy(arena, table->namespace_name);
-        *name = arena_copy(arena, table->name);
-        *kind = table->kind;
-    }
-    catalog_give(s);
-    if (table != NULL) {
-        return STATUS_IS_OK;
-    }
-    struct buf key;
-    buf_init(&key);
-    record_key_id(&key, RECORD_DROPPED, id);
-    str text;
-    bool found = false;
-    status result = kv_get(catalog->store, NULL, KV_SYSTEM, buf_str(&key), KV_MAY_BLOCK, arena,
-                           &text, &found, err);
-    buf_release(&key);
-    TRY(result);
-    if (!found) {
-        return error_set(err, ERROR_NOT_FOUND, "table with id %u does not exist", id.v);
-    }
-    struct dropped_table dropped;
-    TRY(dropped_decode(text, arena, &dropped, err));
-    *ns = dropped.namespace_name;
-    *name = dropped.name;
-    *kind = dropped.kind;
-    return STATUS_IS_OK;
-}
-
-static status schema_load(struct catalog *catalog, table_id id, uint32_t version,
-                          struct arena *scratch, struct schema **out, struct error *err)
-{
-    str ns;
-    str name;
-    enum table_kind kind = TABLE_SHARED;
-    TRY(table_names(catalog, id, scratch, &ns, &name, &kind, err));
-    struct buf key;
-    buf_init(&key);
-    record_key_schema(&key, id, version);
-    str text;
-    bool found = false;
-    status result = kv_get(catalog->store, NULL, KV_SYSTEM, buf_str(&key), KV_MAY_BLOCK, scratch,
-                           &text, &found, err);
-    buf_release(&key);
-    TRY(result);
-    if (!found) {
-        return error_set(err, ERROR_NOT_FOUND,
-                         "schema version %u of table " STR_FMT "." STR_FMT " does not exist",
-                         version, STR(ns), STR(name));
-    }
-    return schema_from_json(text, id, version, kind, ns, name, out, err);
-}
-
-status catalog_schema(struct catalog *catalog, table_id table, uint32_t version,
-                      struct schema **out, struct error *err)
-{
-    char bytes[8];
-    str key = schema_key(bytes, table, version);
-    struct schema *cached = schema_cached(catalog, key);
-    if (cached != NULL) {
-        *out = cached;
-        return STATUS_IS_OK;
-    }
-    struct arena scratch;
-    arena_init(&scratch);
-    struct schema *schema = NULL;
-    status result = schema_load(catalog, table, version, &scratch, &schema, err);
-    arena_release(&scratch);
-    TRY(result);
-    schema_remember(catalog, key, schema);
-    *out = schema;
-    return STATUS_IS_OK;
-}
-
-struct schema *catalog_schema_cached(struct catalog *catalog, table_id table, uint32_t version)
-{
-    char bytes[8];
-    return schema_cached(catalog, schema_key(bytes, table, version));
-}
-
-status catalog_table_schema(struct catalog *catalog, const struct table *table, struct schema **out,
-                            struct error *err)
-{
-    return catalog_schema(catalog, table->id, table->version, out, err);
 }
 
 /* -- users --------------------------------------------------------------------------------------
@@ -269,8 +97,11 @@ static void change_publish(struct commit_request *request)
     if (change->added != NULL || change->has_removed) {
         publish_objects(change);
     }
-    if (change->is_table_dropped) {
-        schema_cache_forget(catalog, change->id);
+    if (change->id.v != 0) {
+        (void)schema_cache_forget_table(catalog->schemas, change->id);
+    }
+    if (change->dropped_namespace.v != 0) {
+        (void)schema_cache_forget_namespace(catalog->schemas, change->dropped_namespace);
     }
     if ((change->is_table_dropped || change->is_table_changed) &&
         catalog->listener.table_changed != NULL) {
@@ -545,9 +376,11 @@ status catalog_open(const struct catalog_options *options, struct catalog **out,
     catalog->committer = options->committer;
     catalog->clock = options->clock;
     lock_init(&catalog->lock, LOCK_CATALOG);
-    lock_init(&catalog->schema_lock, LOCK_SCHEMA_CACHE);
     map_init(&catalog->users);
-    map_init(&catalog->schemas);
+    const struct schema_cache_options schemas = {.clock = options->clock,
+                                                 .ttl_s = options->schema_ttl_s,
+                                                 .entries_max = options->schema_entries_max};
+    catalog->schemas = schema_cache_create(&schemas);
     status result = load_all(catalog, err);
     if (status_ok(result)) {
         result = catalog_bootstrap(catalog, options, err);
@@ -575,12 +408,10 @@ void catalog_close(struct catalog *catalog)
         user_give(value);
     }
     map_release(&catalog->users);
-    schemas_clear(catalog);
-    map_release(&catalog->schemas);
+    schema_cache_destroy(catalog->schemas);
     if (catalog->snapshot != NULL) {
         catalog_give(&catalog->snapshot->shown);
     }
-    lock_release(&catalog->schema_lock);
     lock_release(&catalog->lock);
     mem_free(catalog);
 }

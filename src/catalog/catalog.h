@@ -1,7 +1,7 @@
 /* catalog/catalog.h -- what there is: namespaces, tables, schema versions, storages, users.
  * For:      one published snapshot (immutable, counted, swapped by DDL) of namespaces, tables and
- *           storages; users one by one (there may be many); schemas by (table, version), loaded
- * from the store on a miss. Records are JSON text under the catalog partition: see
+ *           storages; users one by one (there may be many); schemas from schema_cache.h, loaded
+ *           from the store on a miss. Records are JSON text under the catalog partition: see
  *           docs/formats/catalog.md.
  * Writes:   every change is a commit request; its `apply` checks the records (so two changes in one
  *           commit group see each other), its `publish` swaps the snapshot. Callers may block: they
@@ -11,6 +11,7 @@
 #define CATALOG_CATALOG_H
 
 #include "base/map.h"
+#include "catalog/schema_cache.h"
 #include "engine/kv_commit.h"
 #include "model/schema.h"
 
@@ -128,6 +129,8 @@ struct catalog_options {
     const struct clock *clock;
     str root_password_hash; /* set on root when it has none yet; empty: leave */
     str cold_directory;     /* base directory of storage `local` */
+    uint32_t schema_ttl_s;  /* of the schema cache; 0: its default, as for the next */
+    uint32_t schema_entries_max;
 };
 
 /* Loads every record and makes what every server has: namespaces default and dba, user root,
@@ -156,12 +159,10 @@ MUST_USE status catalog_table_schema(struct catalog *catalog, const struct table
                                      struct schema **out, struct error *err);
 /* The same from the cache only; NULL: not there. For threads that must not wait. */
 struct schema *catalog_schema_cached(struct catalog *catalog, table_id table, uint32_t version);
-struct catalog_cache_statistics {
-    uint64_t entries;
-    uint64_t hits;
-    uint64_t misses;
-};
-void catalog_cache_statistics_get(struct catalog *catalog, struct catalog_cache_statistics *out);
+/* The cache behind these: for its statistics, the sweep, and benches. */
+struct schema_cache *catalog_schemas(struct catalog *catalog);
+/* The loader of that cache, context: the catalog. Reads, decodes and resolves one record. */
+schema_load_fn catalog_load_schema;
 
 /* -- changes (workers only: they wait for the commit) -------------------------------------------
  */

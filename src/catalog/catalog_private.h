@@ -15,9 +15,7 @@ struct catalog {
     struct snapshot_body *snapshot;
     struct map users; /* id -> struct user */
 
-    struct lock schema_lock; /* guards schemas and statistics */
-    struct map schemas;      /* table id, version -> struct schema */
-    struct catalog_cache_statistics statistics;
+    struct schema_cache *schemas;
 };
 
 /* One DDL on its way through the committer. Lives on the stack of the waiting worker. */
@@ -39,6 +37,7 @@ struct change {
     uint32_t version;
     bool is_table_dropped;
     bool is_table_changed;
+    namespace_id dropped_namespace;
 };
 
 /* Submits the change and waits. */
@@ -66,9 +65,6 @@ MUST_USE status change_next_number(struct commit_txn *txn, const char *counter, 
 /* Adds `delta` to a counter such as "tables:<namespace>" and returns the sum. */
 MUST_USE status change_count(struct commit_txn *txn, const char *what, str of, int delta,
                              uint32_t *out, struct error *err);
-
-/* Forgets every cached version of a table. */
-void schema_cache_forget(struct catalog *catalog, table_id id);
 
 /* Makes what every server has, where it is missing (catalog/bootstrap.c). */
 MUST_USE status catalog_bootstrap(struct catalog *catalog, const struct catalog_options *options,

@@ -91,7 +91,9 @@ static status open_catalog(struct server *server, struct error *err)
                                       .committer = server->committer,
                                       .clock = server->clock,
                                       .cold_directory =
-                                          str_from(data_dir_join(server->dir, "storage"))};
+                                          str_from(data_dir_join(server->dir, "storage")),
+                                      .schema_ttl_s = server->config->schema_cache_ttl_s,
+                                      .schema_entries_max = server->config->schema_cache_entries};
     return catalog_open(&options, &server->catalog, err);
 }
 

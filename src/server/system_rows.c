@@ -230,11 +230,19 @@ static void stat_catalog(struct stats *stats, struct server *server)
     stat(stats, "total_tables", snapshot->table_count);
     stat(stats, "total_storages", snapshot->storage_count);
     catalog_give(snapshot);
-    struct catalog_cache_statistics cache;
-    catalog_cache_statistics_get(server->catalog, &cache);
-    stat(stats, "schema_cache_size", cache.entries);
-    stat(stats, "schema_cache_hits", cache.hits);
-    stat(stats, "schema_cache_misses", cache.misses);
+}
+
+static void stat_caches(struct stats *stats, struct server *server)
+{
+    struct schema_cache_statistics schemas;
+    schema_cache_statistics_get(catalog_schemas(server->catalog), &schemas);
+    stat(stats, "schema_cache_size", schemas.entries);
+    stat(stats, "schema_cache_active", schemas.active);
+    stat(stats, "schema_cache_expired", schemas.expired);
+    stat(stats, "schema_cache_hits", schemas.hits);
+    stat(stats, "schema_cache_misses", schemas.misses);
+    stat(stats, "schema_cache_evictions", schemas.evictions);
+    stat(stats, "schema_cache_loads", schemas.loads);
 }
 
 static void stat_server(struct stats *stats, struct server *server)
@@ -285,6 +293,7 @@ static status write_stats(struct server *server, struct arena *arena, const stru
     struct stats stats = {.arena = arena, .sink = sink, .err = err};
     stat_server(&stats, server);
     stat_catalog(&stats, server);
+    stat_caches(&stats, server);
     stat_store(&stats, server);
     return stats.result;
 }
