@@ -92,14 +92,46 @@ status catalog_alter_namespace(struct catalog *catalog, str name, str options, s
     return catalog_apply(&change, catalog, evaluate_alter_namespace, &input, err);
 }
 
+/* Adds `delta` to the number of views of a namespace, those of this commit group too. One whose
+ * views were all made before they were counted has no counter: then the published ones are all. */
+static status count_views(struct change *change, struct commit_txn *txn, str ns, int delta,
+                          uint32_t *out, struct error *err)
+{
+    str key = arena_format(commit_arena(txn), "views:" STR_FMT, STR(ns));
+    const struct catalog_snapshot *s = &change->catalog->snapshot->shown;
+    str text;
+    bool is_counted = false;
+    TRY(change_get(txn, RECORD_COUNTERS, key, &text, &is_counted, err));
+    int64_t count = is_counted && text.n == 4 ? bytes_get_u32be(text.p) : 0;
+    for (unsigned i = 0; !is_counted && i < s->view_count; i++) {
+        count += str_eq(s->views[i]->namespace_name, ns) ? 1 : 0;
+    }
+    count += delta;
+    if (count < 0 || (is_counted && text.n != 4)) {
+        return error_set(err, ERROR_CORRUPT, "the views of a namespace were counted wrongly");
+    }
+    char bytes[4];
+    bytes_put_u32be(bytes, (uint32_t)count);
+    change_put(txn, RECORD_COUNTERS, key, str_of(bytes, 4));
+    *out = (uint32_t)count;
+    return STATUS_IS_OK;
+}
+
 static status evaluate_drop_namespace(struct change *change, struct commit_txn *txn,
                                       struct error *err)
 {
     const struct namespace_input *input = change->input;
+    str text;
     bool found = false;
-    TRY(record_exists(txn, RECORD_NAMESPACE, input->name, &found, err));
+    TRY(change_get(txn, RECORD_NAMESPACE, input->name, &text, &found, err));
     if (!found) {
         return namespace_missing(input->name, err);
+    }
+    uint32_t views = 0;
+    TRY(count_views(change, txn, input->name, 0, &views, err));
+    if (views > 0) { /* made since the caller dropped all: it looks again */
+        return error_set(err, ERROR_CONFLICT, "Namespace '" STR_FMT "' still has %u view(s)",
+                         STR(input->name), views);
     }
     uint32_t tables = 0;
     TRY(change_count(txn, "tables", input->name, 0, &tables, err));
@@ -107,6 +139,10 @@ static status evaluate_drop_namespace(struct change *change, struct commit_txn *
         return error_set(err, ERROR_INVALID_OPERATION,
                          "Namespace '" STR_FMT "' still has %u table(s)", STR(input->name), tables);
     }
+    struct object *object = NULL;
+    TRY(record_decode(RECORD_NAMESPACE, input->name, text, &object, err));
+    change->dropped_namespace = object->as.ns.id;
+    object_give(object);
     mark_removed(change, txn, RECORD_NAMESPACE, input->name);
     return STATUS_IS_OK;
 }
@@ -139,14 +175,15 @@ static status evaluate_create_view(struct change *change, struct commit_txn *txn
                          STR(view->namespace_name), STR(view->namespace_name));
     }
     str pair = record_pair(commit_arena(txn), view->namespace_name, view->name);
+    bool is_replaced = false;
     TRY(record_exists(txn, RECORD_TABLE, pair, &found, err));
-    if (!found && !input->or_replace) {
-        TRY(record_exists(txn, RECORD_VIEW, pair, &found, err));
-    }
-    if (found) {
+    TRY(record_exists(txn, RECORD_VIEW, pair, &is_replaced, err));
+    if (found || (is_replaced && !input->or_replace)) {
         return error_set(err, ERROR_EXISTS, "" STR_FMT "." STR_FMT " already exists",
                          STR(view->namespace_name), STR(view->name));
     }
+    uint32_t views = 0;
+    TRY(count_views(change, txn, view->namespace_name, is_replaced ? 0 : 1, &views, err));
     struct object *object = object_create(RECORD_VIEW, pair);
     object->as.view = (struct view_def){
         arena_copy(&object->arena, view->namespace_name), arena_copy(&object->arena, view->name),
@@ -173,6 +210,8 @@ static status evaluate_drop_view(struct change *change, struct commit_txn *txn, 
         return error_set(err, ERROR_NOT_FOUND, "View " STR_FMT "." STR_FMT " does not exist",
                          STR(input->view.namespace_name), STR(input->view.name));
     }
+    uint32_t views = 0;
+    TRY(count_views(change, txn, input->view.namespace_name, -1, &views, err));
     mark_removed(change, txn, RECORD_VIEW, pair);
     return STATUS_IS_OK;
 }

@@ -106,8 +106,13 @@ static status drop_tables_of(struct run *run, str ns, struct error *err)
     }
     for (unsigned i = 0; i < run->snapshot->view_count; i++) {
         const struct view_def *view = run->snapshot->views[i];
-        if (str_eq(view->namespace_name, ns)) {
-            TRY(catalog_drop_view(run->engine->catalog, ns, view->name, err));
+        struct error mine;
+        error_clear(&mine);
+        if (str_eq(view->namespace_name, ns) &&
+            !status_ok(catalog_drop_view(run->engine->catalog, ns, view->name, &mine)) &&
+            mine.id != ERROR_NOT_FOUND) { /* gone meanwhile is fine */
+            *err = mine;
+            return status_from(error_row(mine.id)->status);
         }
     }
     return STATUS_IS_OK;

@@ -227,6 +227,130 @@ TEST(catalog_drop_namespace_with_a_table_is_refused)
     end(&rig);
 }
 
+static bool has_view(struct rig *rig, const char *ns, const char *name)
+{
+    const struct catalog_snapshot *s = catalog_take(rig->catalog);
+    bool has = snapshot_find_view(s, str_from(ns), str_from(name)) != NULL;
+    catalog_give(s);
+    return has;
+}
+
+TEST(catalog_drop_namespace_with_a_view_is_a_conflict_until_the_view_is_dropped)
+{
+    struct rig rig;
+    begin(&rig);
+    str app = STR_LIT("app");
+    str query = STR_LIT("SELECT 1");
+    bool created = false;
+    EXPECT_OK(catalog_create_namespace(rig.catalog, app, false, &created, &rig.err), &rig.err);
+    EXPECT_OK(catalog_create_view(rig.catalog, app, STR_LIT("v"), query, false, &rig.err),
+              &rig.err);
+    EXPECT_OK(catalog_create_view(rig.catalog, app, STR_LIT("v"), query, true, &rig.err),
+              &rig.err); /* replaced: still one */
+    EXPECT_STATUS(catalog_drop_namespace(rig.catalog, app, &rig.err), CONFLICT);
+    restart(&rig);
+    EXPECT_STATUS(catalog_drop_namespace(rig.catalog, app, &rig.err), CONFLICT);
+    EXPECT_OK(catalog_drop_view(rig.catalog, app, STR_LIT("v"), &rig.err), &rig.err);
+    EXPECT_OK(catalog_drop_namespace(rig.catalog, app, &rig.err), &rig.err);
+    EXPECT_STATUS(catalog_create_view(rig.catalog, app, STR_LIT("v"), query, false, &rig.err),
+                  NOT_FOUND);
+    end(&rig);
+}
+
+static void *create_view_once(void *argument)
+{
+    struct rig *rig = argument;
+    struct error err;
+    status result = catalog_create_view(rig->catalog, STR_LIT("app"), STR_LIT("v"),
+                                        STR_LIT("SELECT 1"), false, &err);
+    EXPECT(status_ok(result) || result.code == STATUS_NOT_FOUND);
+    return NULL;
+}
+
+TEST(catalog_view_raced_by_the_drop_of_its_namespace_never_stays_without_one)
+{
+    struct rig rig;
+    begin(&rig);
+    str app = STR_LIT("app");
+    for (int round = 0; round < 100; round++) {
+        bool created = false;
+        struct thread thread = {0};
+        EXPECT_OK(catalog_create_namespace(rig.catalog, app, false, &created, &rig.err), &rig.err);
+        thread_start(&thread, "view", 0, create_view_once, &rig);
+        status dropped = catalog_drop_namespace(rig.catalog, app, &rig.err);
+        thread_join(&thread);
+        EXPECT(has_view(&rig, "app", "v") == !status_ok(dropped));
+        if (!status_ok(dropped)) {
+            EXPECT_INT(dropped.code, STATUS_CONFLICT);
+            EXPECT_OK(catalog_drop_view(rig.catalog, app, STR_LIT("v"), &rig.err), &rig.err);
+            EXPECT_OK(catalog_drop_namespace(rig.catalog, app, &rig.err), &rig.err);
+        }
+    }
+    end(&rig);
+}
+
+static struct schema_cache_statistics schema_statistics(struct rig *rig)
+{
+    struct schema_cache_statistics s;
+    schema_cache_statistics_get(catalog_schemas(rig->catalog), &s);
+    return s;
+}
+
+TEST(catalog_alter_and_drop_forget_cached_schemas_before_they_answer)
+{
+    struct rig rig;
+    begin(&rig);
+    bool created = false;
+    EXPECT_OK(catalog_create_namespace(rig.catalog, STR_LIT("app"), false, &created, &rig.err),
+              &rig.err);
+    table_id id = create_table(&rig, "app", "t");
+    EXPECT(catalog_schema_cached(rig.catalog, id, 1) == NULL);
+    struct schema *first = NULL;
+    EXPECT_OK(catalog_schema(rig.catalog, id, 1, &first, &rig.err), &rig.err);
+    struct schema *again = catalog_schema_cached(rig.catalog, id, 1);
+    EXPECT(again == first);
+    schema_give(again);
+    EXPECT_UINT(schema_statistics(&rig).loads, 1);
+
+    struct table_change change = {.id = id,
+                                  .expected_version = 1,
+                                  .columns = first->columns,
+                                  .column_count = first->column_count};
+    uint32_t version = 0;
+    EXPECT_OK(catalog_alter_table(rig.catalog, &change, &version, &rig.err), &rig.err);
+    EXPECT(catalog_schema_cached(rig.catalog, id, 1) == NULL);
+    EXPECT_UINT(first->version, 1); /* whoever runs with it keeps it */
+    struct schema *second = NULL;
+    EXPECT_OK(catalog_schema(rig.catalog, id, 2, &second, &rig.err), &rig.err);
+    EXPECT_OK(catalog_drop_table(rig.catalog, id, &rig.err), &rig.err);
+    EXPECT(catalog_schema_cached(rig.catalog, id, 2) == NULL);
+    schema_give(first);
+    schema_give(second);
+    end(&rig);
+}
+
+TEST(catalog_tables_of_one_name_in_two_namespaces_have_their_own_schemas)
+{
+    struct rig rig;
+    begin(&rig);
+    bool created = false;
+    EXPECT_OK(catalog_create_namespace(rig.catalog, STR_LIT("a"), false, &created, &rig.err),
+              &rig.err);
+    EXPECT_OK(catalog_create_namespace(rig.catalog, STR_LIT("b"), false, &created, &rig.err),
+              &rig.err);
+    table_id ids[] = {create_table(&rig, "a", "t"), create_table(&rig, "b", "t")};
+    for (int i = 0; i < 2; i++) {
+        struct schema *schema = NULL;
+        EXPECT_OK(catalog_schema(rig.catalog, ids[i], 1, &schema, &rig.err), &rig.err);
+        EXPECT_STR_EQ(schema->namespace_name, i == 0 ? STR_LIT("a") : STR_LIT("b"));
+        schema_give(schema);
+    }
+    EXPECT_OK(catalog_drop_table(rig.catalog, ids[0], &rig.err), &rig.err);
+    EXPECT_OK(catalog_drop_namespace(rig.catalog, STR_LIT("a"), &rig.err), &rig.err);
+    EXPECT_UINT(schema_statistics(&rig).entries, 1); /* of b */
+    end(&rig);
+}
+
 struct storm {
     struct rig *rig;
     unsigned number;
