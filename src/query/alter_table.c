@@ -112,6 +112,12 @@ static status add_column(struct alter *a, const struct alter_action *action, str
     struct column *c = &a->columns[a->count];
     TRY(column_from_def(a->run, def, c, err));
     TRY(absent_value(a, c, err));
+    if (c->is_unique && a->has_rows && !c->absent_value.is_null) {
+        return error_set(err, ERROR_INVALID_OPERATION,
+                         "Cannot add UNIQUE column '" STR_FMT
+                         "' with a value for every row: the table has rows",
+                         STR(c->name));
+    }
     a->count++;
     a->changes_columns = true;
     describe(a, arena_format(a->run->arena, "ADD COLUMN " STR_FMT " " STR_FMT, STR(def->name),
@@ -190,6 +196,10 @@ static status modify_column(struct alter *a, const struct alter_action *action, 
             return error_set(err, ERROR_INVALID_OPERATION,
                              "Cannot change the type of PRIMARY KEY column '" STR_FMT "'",
                              STR(c->name));
+        }
+        if (c->is_unique) {
+            return error_set(err, ERROR_INVALID_OPERATION,
+                             "Cannot change the type of UNIQUE column '" STR_FMT "'", STR(c->name));
         }
         if (!widens(c->type, def->type)) {
             return error_set(err, ERROR_INVALID_OPERATION,

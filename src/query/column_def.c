@@ -52,14 +52,26 @@ static status check_default_function(const struct column *c, struct error *err)
     return result;
 }
 
+/* A UNIQUE column's values are keys: the types of primary keys can be. */
+static status check_unique(const struct column *c, struct error *err)
+{
+    if (!c->is_unique || type_is_keyable(c->type.id)) {
+        return STATUS_IS_OK;
+    }
+    struct buf type;
+    buf_init(&type);
+    type_append_sql(&type, c->type);
+    status result = error_set(err, ERROR_INVALID_OPERATION,
+                              "column '" STR_FMT "' of type " STR_FMT " cannot be UNIQUE",
+                              STR(c->name), STR(buf_str(&type)));
+    buf_release(&type);
+    return result;
+}
+
 status column_from_def(const struct run *run, const struct column_def *def, struct column *out,
                        struct error *err)
 {
     TRY(sql_check_name(def->name, NAME_COLUMN, err));
-    if (def->is_unique && !def->is_primary_key) {
-        return error_set(err, ERROR_NOT_IMPLEMENTED, "UNIQUE on column '" STR_FMT "'",
-                         STR(def->name));
-    }
     if (def->type.id == TYPE_FILE) {
         return error_set(err, ERROR_NOT_IMPLEMENTED, "FILE columns (column '" STR_FMT "')",
                          STR(def->name));
@@ -68,6 +80,7 @@ status column_from_def(const struct run *run, const struct column_def *def, stru
                            .type = def->type,
                            .is_nullable = def->is_nullable && !def->is_primary_key,
                            .is_primary_key = def->is_primary_key,
+                           .is_unique = def->is_unique && !def->is_primary_key,
                            .default_kind = def->default_kind,
                            .absent_value = value_null(def->type)};
     if (def->default_kind == DEFAULT_LITERAL) {
@@ -78,6 +91,7 @@ status column_from_def(const struct run *run, const struct column_def *def, stru
                              "DEFAULT NULL on NOT NULL column '" STR_FMT "'", STR(def->name));
         }
     }
+    TRY(check_unique(out, err));
     return check_default_function(out, err);
 }
 

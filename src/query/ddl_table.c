@@ -54,6 +54,12 @@ static status columns_of(const struct run *run, const struct create_table_part *
         if ((int)i == part->primary_key) {
             columns[n].is_primary_key = true;
             columns[n].is_nullable = false;
+            columns[n].is_unique = false; /* the key is unique by itself */
+        }
+        if (columns[n].is_unique && kind == TABLE_STREAM) {
+            return error_set(err, ERROR_INVALID_OPERATION,
+                             "UNIQUE is not supported for STREAM tables (column '" STR_FMT "')",
+                             STR(columns[n].name));
         }
         if (columns[n].is_primary_key && !type_is_keyable(columns[n].type.id)) {
             struct buf type;

@@ -135,7 +135,7 @@ static status update_row(struct update *u, uint64_t seq, str bytes, const struct
         return STATUS_IS_OK; /* no version, no event, not counted */
     }
     u->job->row_count++;
-    return row_write_update(u->to, seq, bytes, u->new_values, err);
+    return row_write_update(u->to, seq, bytes, old_values, u->new_values, err);
 }
 
 static status delete_row(struct update *u, uint64_t seq, str bytes, struct error *err)

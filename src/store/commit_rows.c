@@ -60,6 +60,7 @@ struct row_write_table *row_write_table(struct row_write *write, const struct ta
     t->write = write;
     t->part = *part;
     t->schema = schema_take(schema);
+    t->unique_count = unique_count(schema);
     *write->tables_end = t;
     write->tables_end = &t->next;
     return t;
@@ -74,7 +75,8 @@ size_t row_write_bytes(const struct row_write *write)
 static status add_op(struct row_write_table *to, const struct row_op *op, struct error *err)
 {
     struct row_write *write = to->write;
-    size_t bytes = write->request.bytes + op->row_bytes + 2 * op->key.n + OP_OVERHEAD_BYTES;
+    size_t bytes = write->request.bytes + op->row_bytes + 2 * op->key.n + OP_OVERHEAD_BYTES +
+                   unique_bytes(op->unique, to->unique_count);
     if (bytes > LIMIT_COMMIT_BYTES) {
         return error_set(err, ERROR_LIMIT, "a statement that writes more than %d bytes is refused",
                          LIMIT_COMMIT_BYTES);
@@ -83,6 +85,11 @@ static status add_op(struct row_write_table *to, const struct row_op *op, struct
     to->ops = mem_grow(to->ops, &to->op_capacity, to->op_count + 1, sizeof *to->ops);
     to->ops[to->op_count++] = *op;
     return STATUS_IS_OK;
+}
+
+status row_write_op(struct row_write_table *to, const struct row_op *op, struct error *err)
+{
+    return add_op(to, op, err);
 }
 
 static char *arena_bytes(struct arena *arena, str bytes)
@@ -121,22 +128,40 @@ static status op_set_row(struct row_write_table *to, struct row_op *op, const st
     return STATUS_IS_OK;
 }
 
+static status op_set_unique(struct row_write_table *to, struct row_op *op,
+                            const struct value *old_values, const struct value *new_values,
+                            struct error *err)
+{
+    struct row_write *write = to->write;
+    if (to->unique_count == 0) {
+        return STATUS_IS_OK;
+    }
+    return unique_make(to->schema, old_values, new_values, &write->scratch, write->arena,
+                       &op->unique, err);
+}
+
 status row_write_insert(struct row_write_table *to, const struct value *values, struct error *err)
 {
     struct row_op op = {.kind = ROW_INSERT};
     TRY(op_set_row(to, &op, values, err));
+    TRY(op_set_unique(to, &op, NULL, values, err));
     return add_op(to, &op, err);
 }
 
 status row_write_upsert(struct row_write_table *to, const struct value *values, struct error *err)
 {
     struct row_op op = {.kind = ROW_UPSERT};
+    if (to->unique_count > 0) {
+        return error_set(err, ERROR_INVALID_OPERATION,
+                         "a blind upsert into a table with UNIQUE columns");
+    }
     TRY(op_set_row(to, &op, values, err));
     return add_op(to, &op, err);
 }
 
 status row_write_update(struct row_write_table *to, uint64_t expect_seq, str old_row,
-                        const struct value *values, struct error *err)
+                        const struct value *old_values, const struct value *values,
+                        struct error *err)
 {
     if (to->part.table->kind == TABLE_STREAM) {
         return error_set(err, ERROR_INVALID_OPERATION, "UPDATE not supported for STREAM tables");
@@ -144,7 +169,22 @@ status row_write_update(struct row_write_table *to, uint64_t expect_seq, str old
     struct row_op op = {.kind = ROW_UPDATE, .expect_seq = expect_seq};
     TRY(op_set_row(to, &op, values, err));
     op.old_row = arena_copy(to->write->arena, old_row);
+    CHECK(to->unique_count == 0 || old_values != NULL);
+    TRY(op_set_unique(to, &op, old_values, values, err));
     return add_op(to, &op, err);
+}
+
+/* The UNIQUE values of a row that goes, which an older version may have written. */
+static status op_set_last_unique(struct row_write_table *to, struct row_op *op,
+                                 const struct row *last, struct error *err)
+{
+    if (to->unique_count == 0) {
+        return STATUS_IS_OK;
+    }
+    struct arena *arena = to->write->arena;
+    struct value *values = ARENA_ARRAY(arena, struct value, to->schema->column_count);
+    TRY(row_project(last, to->schema, arena, values, err));
+    return op_set_unique(to, op, values, NULL, err);
 }
 
 status row_write_delete(struct row_write_table *to, uint64_t expect_seq, const struct row *last,
@@ -160,6 +200,7 @@ status row_write_delete(struct row_write_table *to, uint64_t expect_seq, const s
     row_copy_as_tombstone(&write->scratch, last, 0);
     op.row = arena_bytes(write->arena, buf_str(&write->scratch));
     op.row_bytes = write->scratch.n;
+    TRY(op_set_last_unique(to, &op, last, err));
     return add_op(to, &op, err);
 }
 
@@ -182,13 +223,6 @@ void row_write_submit(struct row_write *write, enum commit_durability durability
 /* -- evaluating, on the committer thread ---------------------------------------------------------
  */
 
-/* What an op finds: the newest version of its key in the overlay. */
-struct op_found {
-    bool exists; /* a version, perhaps a tombstone */
-    bool is_live;
-    uint64_t seq;
-};
-
 static bool stream_row_is_expired(const struct table_part *part, uint64_t seq, int64_t now_us)
 {
     int64_t ttl_ms = (int64_t)part->table->ttl_s * 1000;
@@ -196,9 +230,9 @@ static bool stream_row_is_expired(const struct table_part *part, uint64_t seq, i
 }
 
 static status op_find(struct part_txn *p, const struct row_write_table *t, const struct row_op *op,
-                      struct op_found *out, struct error *err)
+                      struct row_found *out, struct error *err)
 {
-    *out = (struct op_found){0};
+    *out = (struct row_found){0};
     if (t->schema->primary_key < 0) { /* without a key a version is found by its `_seq` */
         str row = {0};
         if (op->kind == ROW_DELETE) {
@@ -235,13 +269,39 @@ static status duplicate_key(const struct row_write_table *t, const struct row_op
     return result;
 }
 
-/* `first_seq`: versions from here on were written by this request. */
-static status op_check(const struct row_write_table *t, const struct row_op *op,
-                       const struct op_found *found, uint64_t first_seq, struct error *err)
+static status taken_value(const struct row_write_table *t, const struct row_unique *taken,
+                          bool is_own_row, struct error *err)
+{
+    const struct column *c = &t->schema->columns[taken->column];
+    struct value value;
+    TRY(key_decode(taken->new_key, c->type, &value, err));
+    struct buf text;
+    buf_init(&text);
+    value_append_text(&text, &value);
+    status result = error_set(
+        err, ERROR_CONSTRAINT,
+        "Unique constraint violation: value '" STR_FMT "' %s column '" STR_FMT "'",
+        STR(buf_str(&text)),
+        is_own_row ? "appears multiple times in the insert batch for" : "already exists in",
+        STR(c->name));
+    buf_release(&text);
+    return result;
+}
+
+static status lost_race(struct error *err)
+{
+    return error_set(err, ERROR_CONFLICT, "the row was changed by another statement");
+}
+
+status row_op_check(const struct row_write_table *t, const struct row_op *op,
+                    const struct row_found *found, uint64_t first_seq, struct error *err)
 {
     switch (op->kind) {
     case ROW_INSERT:
-        return found->is_live ? duplicate_key(t, op, found->seq >= first_seq, err) : STATUS_IS_OK;
+        if (!found->is_live) {
+            return STATUS_IS_OK;
+        }
+        return op->yields ? lost_race(err) : duplicate_key(t, op, found->seq >= first_seq, err);
     case ROW_UPSERT:
         return STATUS_IS_OK;
     case ROW_UPDATE:
@@ -249,9 +309,14 @@ static status op_check(const struct row_write_table *t, const struct row_op *op,
         break;
     }
     if ((!found->is_live || found->seq != op->expect_seq) && !MUTANT(NO_EXPECTATION)) {
-        return error_set(err, ERROR_CONFLICT, "the row was changed by another statement");
+        return lost_race(err);
     }
     return STATUS_IS_OK;
+}
+
+void row_op_set_updated(const struct row_op *op, int64_t updated_us)
+{
+    bytes_put_u64le(op->row + ROW_UPDATED_AT, (uint64_t)updated_us);
 }
 
 static enum change_op op_change(const struct row_op *op)
@@ -262,9 +327,12 @@ static enum change_op op_change(const struct row_op *op)
 static status op_apply(struct part_txn *p, const struct row_write_table *t, struct row_op *op,
                        uint64_t first_seq, struct change *change, struct error *err)
 {
-    struct op_found found;
+    struct row_found found;
     TRY(op_find(p, t, op, &found, err));
-    TRY(op_check(t, op, &found, first_seq, err));
+    TRY(row_op_check(t, op, &found, first_seq, err));
+    if (op->unique != NULL) {
+        TRY(unique_free(p, t->schema, op->key, op->unique, t->unique_count, err));
+    }
     bool is_stream = t->part.table->kind == TABLE_STREAM;
     str old_row = found.is_live && found.seq == op->expect_seq ? op->old_row : str_of(NULL, 0);
     if (found.exists && is_stream) {
@@ -275,7 +343,7 @@ static status op_apply(struct part_txn *p, const struct row_write_table *t, stru
     op->seq = commit_next_seq(p->txn);
     op->old_seq = found.exists ? found.seq : 0;
     op->was_live = found.is_live;
-    bytes_put_u64le(op->row + ROW_UPDATED_AT, (uint64_t)commit_now_us(p->txn));
+    row_op_set_updated(op, commit_now_us(p->txn));
     str row = str_of(op->row, op->row_bytes);
     bool has_key = t->schema->primary_key >= 0;
     if (is_stream && op->kind == ROW_DELETE) {
@@ -342,6 +410,27 @@ static status table_apply(struct commit_txn *txn, struct row_write_table *t, uin
     return status_ok(result) ? tell_sink(t->write->store, txn, out, t, changes, err) : result;
 }
 
+/* The UNIQUE values of one table's rows, once every row of the request gave up what it had. */
+static status table_take_unique(struct commit_txn *txn, struct row_write_table *t,
+                                uint64_t first_seq, struct error *err)
+{
+    struct part_txn p;
+    status result = part_txn_open(&p, txn, &t->part, err);
+    for (size_t i = 0; i < t->op_count && status_ok(result); i++) {
+        const struct row_op *op = &t->ops[i];
+        const struct row_unique *taken = NULL;
+        uint64_t owner_seq = 0;
+        result = unique_take(&p, t->schema, op->key, op->unique, t->unique_count, &taken,
+                             &owner_seq, err);
+        if (taken != NULL) {
+            bool is_own = op->kind == ROW_INSERT && owner_seq >= first_seq;
+            result = op->yields && !is_own ? lost_race(err) : taken_value(t, taken, is_own, err);
+        }
+    }
+    part_txn_close(&p);
+    return result;
+}
+
 static status rows_apply(struct commit_txn *txn, struct commit_request *request)
 {
     struct row_write *write = (struct row_write *)(void *)request;
@@ -350,6 +439,11 @@ static status rows_apply(struct commit_txn *txn, struct commit_request *request)
     write->updated_us = commit_now_us(txn);
     for (struct row_write_table *t = write->tables; t != NULL; t = t->next) {
         TRY(table_apply(txn, t, first_seq, out, &request->error));
+    }
+    for (struct row_write_table *t = write->tables; t != NULL; t = t->next) {
+        if (t->unique_count > 0 && t->op_count > 0) {
+            TRY(table_take_unique(txn, t, first_seq, &request->error));
+        }
     }
     return STATUS_IS_OK;
 }

@@ -14,7 +14,7 @@ struct drop_request {
 
 static status drop_apply(struct commit_txn *txn, struct commit_request *request)
 {
-    static const enum key_kind kinds[] = {KEY_ROW,      KEY_INDEX,  KEY_DEAD,
+    static const enum key_kind kinds[] = {KEY_ROW,      KEY_INDEX,  KEY_UNIQUE, KEY_DEAD,
                                           KEY_MANIFEST, KEY_INTENT, KEY_STATE};
     struct drop_request *r = (struct drop_request *)(void *)request;
     struct store_change *change = store_change_create(r->store, txn);

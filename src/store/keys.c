@@ -2,7 +2,7 @@
 #include "store/keys.h"
 #include "base/check.h"
 
-enum { TABLE_ID_BYTES = 4, KIND_BYTES = 1, NUMBER_BYTES = 8 };
+enum { TABLE_ID_BYTES = 4, KIND_BYTES = 1, NUMBER_BYTES = 8, COLUMN_ID_BYTES = 4 };
 
 enum kv_family table_kind_family(enum table_kind kind)
 {
@@ -77,6 +77,16 @@ str part_number_key(struct buf *scratch, const struct table_part *part, enum key
     return part_key(scratch, part, kind, str_of(rest, sizeof rest));
 }
 
+str key_unique_rest(struct buf *scratch, uint32_t column_id, str value_key)
+{
+    char id[COLUMN_ID_BYTES];
+    bytes_put_u32be(id, column_id);
+    buf_clear(scratch);
+    buf_append_str(scratch, str_of(id, sizeof id));
+    buf_append_str(scratch, value_key);
+    return buf_str(scratch);
+}
+
 str key_build_end(struct buf *scratch, str prefix, enum key_kind kind, table_id table)
 {
     if (table.v == UINT32_MAX) { /* the next id would wrap: the next kind byte ends it too */
@@ -102,6 +112,7 @@ bool key_split(str key, struct key_parts *out)
     case KEY_STATE:
     case KEY_INDEX:
     case KEY_ROW:
+    case KEY_UNIQUE:
         break;
     default:
         return false;

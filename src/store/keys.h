@@ -3,6 +3,7 @@
  *               r/<seq u64 BE>  row version, the newest only     p/<key>        newest seq of a key
  *               d/<seq u64 BE>  a cold version that is superseded m/<n u64 BE>  manifest entry
  *               f               flush intent                      n             table state
+ *               u/<column id u32 BE><value>  key of the live row that has the value
  * Touches:  base, model, engine/kv.h (families), catalog/catalog.h (struct table).
  * Owns:     nothing; a key lives in the buffer that it was built in.
  * Threads:  any. */
@@ -18,7 +19,8 @@ enum key_kind {
     KEY_MANIFEST = 'm',
     KEY_STATE = 'n',
     KEY_INDEX = 'p',
-    KEY_ROW = 'r'
+    KEY_ROW = 'r',
+    KEY_UNIQUE = 'u'
 };
 
 /* One table in one partition: the rows of one user, or all rows of a SHARED table. */
@@ -26,7 +28,7 @@ struct table_part {
     const struct table *table; /* lives as long as its catalog snapshot */
     str owner;                 /* user id; empty for SHARED */
     str prefix;                /* of the partition */
-    enum kv_family family;     /* of all kinds but `p` */
+    enum kv_family family;     /* of all kinds but `p` and `u` */
 };
 
 /* `user` is the owner of the rows of a USER or STREAM table, and ignored for SHARED. Texts are
@@ -37,8 +39,10 @@ void table_part_init(struct table_part *part, const struct table *table, str use
 /* The family that holds keys of a kind. */
 static inline enum kv_family part_family(const struct table_part *part, enum key_kind kind)
 {
-    return kind == KEY_INDEX ? KV_KEY_INDEX : part->family;
+    return kind == KEY_INDEX || kind == KEY_UNIQUE ? KV_KEY_INDEX : part->family;
 }
+/* The rest of a `u` key, in `scratch`: column id, encoded value. */
+str key_unique_rest(struct buf *scratch, uint32_t column_id, str value_key);
 /* The family of the rows of tables of a kind. */
 enum kv_family table_kind_family(enum table_kind kind);
 enum partition_class table_kind_class(enum table_kind kind);

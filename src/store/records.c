@@ -1,6 +1,7 @@
 /* store/records.c -- see records.h. */
 #include "store/records.h"
 #include "base/check.h"
+#include "model/limits.h"
 
 enum {
     KEY_ENTRY_DELETED = 1,
@@ -24,6 +25,21 @@ status key_entry_decode(str bytes, struct key_entry *out, struct error *err)
         return error_set(err, ERROR_CORRUPT, "a key entry of %zu bytes cannot be read", bytes.n);
     }
     *out = (struct key_entry){.seq = seq, .is_deleted = flags != 0};
+    return STATUS_IS_OK;
+}
+
+void unique_entry_encode(struct buf *out, str owner_key)
+{
+    buf_append_byte(out, UNIQUE_ENTRY_FORMAT);
+    buf_append_str(out, owner_key);
+}
+
+status unique_entry_decode(str bytes, str *owner_key, struct error *err)
+{
+    if (bytes.n == 0 || bytes.p[0] != UNIQUE_ENTRY_FORMAT || bytes.n - 1 > LIMIT_KEY_BYTES) {
+        return error_set(err, ERROR_CORRUPT, "a UNIQUE entry of %zu bytes cannot be read", bytes.n);
+    }
+    *owner_key = str_skip(bytes, 1);
     return STATUS_IS_OK;
 }
 

@@ -1,5 +1,5 @@
 /* store/records.h -- the small records beside the rows (docs/formats/store.md).
- * For:      p, n, f, m as structs and as bytes. All numbers little-endian; every record but `p`
+ * For:      p, u, n, f, m as structs and as bytes. All numbers little-endian; every record but `p`
  * starts with its format byte. Decoders check all and answer CORRUPT; fuzzed (records_fuzz).
  * Touches:  base only.
  * Owns:     nothing: texts of a decoded record point into its bytes.
@@ -18,6 +18,11 @@ struct key_entry {
 enum { KEY_ENTRY_BYTES = 9 };
 void key_entry_encode(const struct key_entry *entry, char out[KEY_ENTRY_BYTES]);
 MUST_USE status key_entry_decode(str bytes, struct key_entry *out, struct error *err);
+
+/* u: the encoded primary key of the live row that has a value in a UNIQUE column. */
+enum { UNIQUE_ENTRY_FORMAT = 1 };
+void unique_entry_encode(struct buf *out, str owner_key);
+MUST_USE status unique_entry_decode(str bytes, str *owner_key, struct error *err);
 
 /* n: one table in one partition. All zero before the first write. */
 struct table_state {

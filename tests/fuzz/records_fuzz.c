@@ -30,6 +30,14 @@ static void fuzz_small(str bytes)
         key_entry_encode(&entry, again);
         CHECK(str_eq(str_of(again, KEY_ENTRY_BYTES), bytes));
     }
+    str owner;
+    if (status_ok(unique_entry_decode(bytes, &owner, NULL))) {
+        struct buf entry_again;
+        buf_init(&entry_again);
+        unique_entry_encode(&entry_again, owner);
+        CHECK(str_eq(buf_str(&entry_again), bytes));
+        buf_release(&entry_again);
+    }
     if (status_ok(table_state_decode(bytes, &state, NULL))) {
         table_state_encode(&state, again);
         CHECK(str_eq(str_of(again, TABLE_STATE_BYTES), bytes));

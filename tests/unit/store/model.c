@@ -376,7 +376,7 @@ static status plan_op(struct model *m, struct row_write_table *to, unsigned key,
         plan->is_stale = false;
         return row_write_upsert(to, values, err);
     default:
-        return row_write_update(to, seq, str_of(NULL, 0), values, err);
+        return row_write_update(to, seq, str_of(NULL, 0), NULL, values, err);
     }
 }
 

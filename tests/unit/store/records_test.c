@@ -129,3 +129,21 @@ TEST(key_entry_decode_refuses_seq_zero_and_unknown_flags)
     EXPECT_STATUS(key_entry_decode(str_of(bytes, sizeof bytes), &back, &err), CORRUPT);
     EXPECT_STATUS(key_entry_decode(str_of(bytes, 8), &back, &err), CORRUPT);
 }
+
+TEST(unique_entry_decode_reads_what_was_encoded_and_nothing_else)
+{
+    struct buf bytes;
+    struct error err;
+    str owner = {0};
+    buf_init(&bytes);
+    unique_entry_encode(&bytes, STR_LIT("key"));
+    EXPECT_OK(unique_entry_decode(buf_str(&bytes), &owner, &err), &err);
+    EXPECT_STR(owner, "key");
+    EXPECT_OK(unique_entry_decode(str_of(bytes.p, 1), &owner, &err), &err); /* the empty text */
+    EXPECT_UINT(owner.n, 0);
+    EXPECT_STATUS(unique_entry_decode(str_of(bytes.p, 0), &owner, &err), CORRUPT);
+    EXPECT_STATUS(unique_entry_decode(STR_LIT("\2key"), &owner, &err), CORRUPT);
+    char long_entry[1026] = {UNIQUE_ENTRY_FORMAT};
+    EXPECT_STATUS(unique_entry_decode(str_of(long_entry, 1026), &owner, &err), CORRUPT);
+    buf_release(&bytes);
+}

@@ -206,7 +206,8 @@ status part_update(struct world_part *part, uint64_t expect_seq, int64_t id, con
     struct row_write_table *to = row_write_table(&write, &part->part, part->schema);
     struct value values[2];
     set_values(values, id, text);
-    result = row_write_update(to, expect_seq != 0 ? expect_seq : row.seq, row.bytes, values, err);
+    result =
+        row_write_update(to, expect_seq != 0 ? expect_seq : row.seq, row.bytes, NULL, values, err);
     if (status_ok(result)) {
         result = row_write_run(&write, COMMIT_SYNC, err);
     }

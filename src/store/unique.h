@@ -1,0 +1,53 @@
+/* store/unique.h -- UNIQUE columns of USER and SHARED tables: which row has a value.
+ * For:      commit_rows (kept in the same commit as the rows) and ON CONFLICT (column).
+ * Keeps:    `u/<column id><encoded value>` = encoded primary key of the live row that has it, over
+ *           hot and cold rows of one partition. NULL has no entry. Flush, compaction and their undo
+ *           move versions, never values: they do not touch it. An entry whose owner is deleted is
+ *           free. Entries of a dropped column stay behind until the table is dropped; column ids
+ *           are never used again.
+ * Owns:     nothing. Threads: making: one; taking and freeing: the committer's. */
+#ifndef STORE_UNIQUE_H
+#define STORE_UNIQUE_H
+
+#include "engine/kv.h"
+#include "model/schema.h"
+
+struct part_txn;   /* commit_part.h */
+struct table_read; /* read.h */
+
+/* One UNIQUE column of a row that is written. A side that is not there is NULL or has no row. */
+struct row_unique {
+    unsigned column; /* index into the table's schema */
+    bool has_old;    /* the version that is superseded has a value */
+    bool has_new;
+    str old_key; /* encoded */
+    str new_key;
+};
+
+unsigned unique_count(const struct schema *schema);
+/* One row_unique per UNIQUE column of the schema, in the arena. `old_values`, `new_values`: one per
+ * column each; NULL: no such version, or a deleted one. LIMIT, INVALID: a value that cannot be a
+ * key; the text names the column. */
+MUST_USE status unique_make(const struct schema *schema, const struct value *old_values,
+                            const struct value *new_values, struct buf *scratch,
+                            struct arena *arena, struct row_unique **out, struct error *err);
+/* Bytes of the keys, for the limit of a commit. */
+size_t unique_bytes(const struct row_unique *unique, unsigned count);
+
+/* What the row with `key` gives up. All rows of a request give up before one of them takes. */
+MUST_USE status unique_free(struct part_txn *p, const struct schema *schema, str key,
+                            const struct row_unique *unique, unsigned count, struct error *err);
+/* What it takes. CONSTRAINT: another live row has it; *owner_seq is the `_seq` of that row's newest
+ * version and *taken the column; the caller says it. */
+MUST_USE status unique_take(struct part_txn *p, const struct schema *schema, str key,
+                            const struct row_unique *unique, unsigned count,
+                            const struct row_unique **taken, uint64_t *owner_seq,
+                            struct error *err);
+
+/* The encoded primary key of the row that has the value in the view; texts live in read->arena. A
+ * row whose newest version is a tombstone has none. UNAVAILABLE with KV_NO_IO: not in memory. */
+MUST_USE status table_find_unique(struct table_read *read, uint32_t column_id, str value_key,
+                                  enum kv_get_mode mode, bool *found, str *owner_key,
+                                  struct error *err);
+
+#endif
