@@ -140,6 +140,10 @@ status engine_plan_catalog(struct engine_plan *plan, struct read_context *rc,
     bool has_cold = false;
     for (unsigned i = 0; i < plan->gate.table_count; i++) {
         const struct gate_decision *d = &plan->gate.tables[i].decision;
+        if (d->kind == GATE_SYSTEM && rc->staged != NULL) {
+            return error_set(err, ERROR_INVALID_OPERATION,
+                             "system tables are not supported inside explicit transactions");
+        }
         if (d->kind != GATE_TABLE) {
             continue;
         }
@@ -243,10 +247,8 @@ static status execute(struct run *run, struct engine_plan *plan, struct duck_con
     unsigned count = bind_parameters(run, &plan->gate, &values, &types);
     struct duck_statement *statement = NULL;
     TRY(duck_prepare(conn, plan->gate.text, types, count, &statement, err));
-    uint64_t deadline_us =
-        clock_mono_us(run->engine->clock) + run->engine->limits.statement_timeout_ms * 1000ULL;
     struct duck_result *result = NULL;
-    TRY(duck_execute(statement, values, count, deadline_us, &result, err));
+    TRY(duck_execute(statement, values, count, run->deadline_us, &result, err));
     status outcome = rows->begin(rows->context, plan, result, err);
     if (status_ok(outcome)) {
         outcome = fetch_all(result, rows, err);
@@ -261,8 +263,11 @@ static status run_on_engine(struct run *run, struct duck *duck, str text, enum e
 {
     struct engine_plan *plan = NULL;
     TRY(engine_plan_get(run, duck, text, limits, &plan, err));
+    if (plan->gate.table_count > 0) {
+        observe_table(run->query, plan->gate.tables[0].namespace_name, plan->gate.tables[0].name);
+    }
     struct read_context rc;
-    read_context_init(&rc, run->engine, &run->session, run->snapshot, run->slot, run->arena);
+    read_context_of(&rc, run);
     enum duck_catalog catalog = DUCK_HOT;
     status result = engine_plan_catalog(plan, &rc, &catalog, err);
     if (status_ok(result)) {
@@ -279,16 +284,46 @@ static status run_on_engine(struct run *run, struct duck *duck, str text, enum e
     return result;
 }
 
+status engine_enter(struct run *run, struct heavy_pass *pass, struct error *err)
+{
+    if (run->goes_alone) {
+        return query_enter_heavy(run->engine, true, run->deadline_us, pass, err);
+    }
+    TRY(query_enter_heavy(run->engine, false, 0, pass, err));
+    run->deadline_us =
+        clock_mono_us(run->engine->clock) + run->engine->limits.statement_timeout_ms * 1000ULL;
+    return STATUS_IS_OK;
+}
+
+status engine_leave(struct run *run, const struct heavy_pass *pass, status result,
+                    struct error *err)
+{
+    bool is_refused = !status_ok(result) && err->id == ERROR_MEMORY;
+    bool is_late = !status_ok(result) && err->id == ERROR_TIMEOUT;
+    bool is_busy = pass->is_alone && is_late; /* most of its time went by at the door */
+    str actor = run->session.actor_id;
+    if (pass->is_alone && (is_refused || is_late)) {
+        query_blame_heavy(run->engine, actor);
+    } else if (is_refused) {
+        enum heavy_verdict verdict = query_judge_heavy(run->engine, pass, actor);
+        run->wants_alone = verdict == HEAVY_RUN_ALONE;
+        is_busy = verdict != HEAVY_AT_FAULT;
+    }
+    query_leave_heavy(run->engine, pass);
+    return is_busy ? error_set(err, ERROR_BUSY, "other statements have the memory of the engine")
+                   : result;
+}
+
 status engine_run(struct run *run, str text, enum engine_limits limits,
                   const struct engine_rows *rows, struct error *err)
 {
     CHECK(run->may_block);
     struct duck *duck = NULL;
+    struct heavy_pass pass;
     TRY(query_engine_duck(run->engine, &duck, err));
-    TRY(query_enter_heavy(run->engine, err));
+    TRY(engine_enter(run, &pass, err));
     status result = run_on_engine(run, duck, text, limits, rows, err);
-    query_leave_heavy(run->engine);
-    return result;
+    return engine_leave(run, &pass, result, err);
 }
 
 /* -- rows for INSERT ... SELECT, UPDATE, DELETE -------------------------------------------------

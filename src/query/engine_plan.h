@@ -29,6 +29,12 @@ MUST_USE status engine_plan_get(struct run *run, struct duck *duck, str text,
 MUST_USE status engine_plan_catalog(struct engine_plan *plan, struct read_context *rc,
                                     enum duck_catalog *out, struct error *err);
 
+/* Around whatever a statement asks of the SQL engine. Leaving decides what a refusal of memory
+ * means: see heavy.h; run->wants_alone says that run.c should run the statement again. */
+MUST_USE status engine_enter(struct run *run, struct heavy_pass *pass, struct error *err);
+MUST_USE status engine_leave(struct run *run, const struct heavy_pass *pass, status result,
+                             struct error *err);
+
 /* What a running SELECT hands its rows to. */
 struct engine_rows {
     void *context;

@@ -62,8 +62,7 @@ static status read_row(struct run *run, struct read_context *rc, const struct ta
     enum kv_get_mode mode = run->may_block ? KV_MAY_BLOCK : KV_NO_IO;
     bool is_elsewhere = true;
     if (table->kind != TABLE_STREAM) {
-        TRY(table_get_hot(rc->engine->rows, rc->view, read_context_part(rc, table), key, mode,
-                          rc->arena, row, &is_elsewhere, err));
+        TRY(read_context_get_hot(rc, table, key, mode, rc->arena, row, &is_elsewhere, err));
     }
     if (!is_elsewhere) {
         return STATUS_IS_OK;

@@ -2,6 +2,7 @@
 #ifndef QUERY_OWN_H
 #define QUERY_OWN_H
 
+#include "query/observe.h"
 #include "query/write_job.h"
 
 enum { QUERY_ATTEMPTS_MAX = 4 }; /* a statement that lost a race is run again 3 times */
@@ -18,7 +19,11 @@ struct query_state_own {
     unsigned count_before;
     unsigned flushes_before;
     unsigned attempt;
-    struct write_job *job; /* pending */
+    struct observed observed; /* observe.c */
+    uint64_t deadline_us; /* of a statement that goes alone, see struct run */
+    bool goes_alone;
+    struct write_job *job;           /* pending */
+    struct transaction *transaction; /* open; NULL: none */
 };
 
 /* Writes the outcome of a finished write into the results. */

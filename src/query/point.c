@@ -118,7 +118,7 @@ static status answer(struct point *p, const struct key_condition *condition, boo
 {
     struct run *run = p->run;
     struct read_context rc;
-    read_context_init(&rc, run->engine, &run->session, run->snapshot, run->slot, run->arena);
+    read_context_of(&rc, run);
     struct found_row found = {0};
     status result = STATUS_IS_OK;
     if (wants_row) {
@@ -165,6 +165,7 @@ status point_select(struct run *run, bool *done, struct error *err)
     if (table == NULL) {
         return STATUS_IS_OK;
     }
+    observe_table(run->query, table->namespace_name, table->name);
     TRY(query_may_read(&run->session, table, err));
     struct schema *schema = NULL;
     TRY(run_table_schema(run, table, &schema, err));

@@ -1,5 +1,7 @@
-/* query/query.c -- the process-wide query engine: the SQL engine opened on first need, plan caches,
- * admission of heavy statements. */
+/* query/query.c -- the process-wide query engine: the SQL engines opened on first need, plan
+ * caches. There are two of the SQL engine, each with its memory: what users say runs in one,
+ * segments are read and written by the other, so that no statement can keep a point read or a flush
+ * from it. */
 #include "query/run.h"
 
 #include "base/check.h"
@@ -8,8 +10,7 @@
 #include "base/log.h"
 #include "query/plan_cache.h"
 #include "query/read_context.h"
-
-enum { HEAVY_WAITING_MAX = 256, HEAVY_WAIT_MS = 10000 };
+#include "query/transaction.h"
 
 struct query_engine *query_engine_create(const struct query_options *options)
 {
@@ -28,10 +29,19 @@ struct query_engine *query_engine_create(const struct query_options *options)
     engine->worker_count = options->worker_count;
     engine->job_count = options->job_count;
     lock_init(&engine->lock, LOCK_ENGINE_POOL);
-    cond_init(&engine->room);
+    heavy_init(&engine->heavy, options->limits.engine_concurrent_max);
     provider_init(&engine->provider, engine);
+    transactions_init(&engine->transactions);
     engine->plans = plan_cache_create(options->limits.plan_cache_entries);
     return engine;
+}
+
+static void close_place(struct engine_place *place)
+{
+    duck_close(place->duck);
+    for (unsigned i = 0; i < place->broken_count; i++) {
+        duck_close(place->broken[i]);
+    }
 }
 
 void query_engine_destroy(struct query_engine *engine)
@@ -39,12 +49,11 @@ void query_engine_destroy(struct query_engine *engine)
     if (engine == NULL) {
         return;
     }
-    duck_close(engine->duck);
-    for (unsigned i = 0; i < engine->broken_count; i++) {
-        duck_close(engine->broken[i]);
-    }
+    close_place(&engine->selects);
+    close_place(&engine->segments);
     plan_cache_destroy(engine->plans);
-    cond_release(&engine->room);
+    transactions_release(&engine->transactions);
+    heavy_release(&engine->heavy);
     lock_release(&engine->lock);
     mem_free(engine);
 }
@@ -64,14 +73,14 @@ static status make_empty_file(struct query_engine *engine, struct duck *duck, st
     return fs_rename_durable(temporary, path, err);
 }
 
-static status open_duck(struct query_engine *engine, struct duck **out, struct error *err)
+static status open_selects(struct query_engine *engine, struct duck **out, struct error *err)
 {
     struct duck_options options = {.memory_bytes = engine->limits.engine_memory_bytes,
                                    .resident_bytes_max = engine->limits.resident_bytes_max,
                                    .temp_dir = engine->temp_directory,
                                    .temp_bytes_max = engine->limits.engine_temp_bytes,
                                    .cold_dir = engine->cold_directory,
-                                   .slot_count = engine->worker_count + engine->job_count,
+                                   .slot_count = engine->worker_count,
                                    .clock = engine->clock,
                                    .provider = &engine->provider};
     TRY(fs_make_dirs(engine->temp_directory, err));
@@ -89,28 +98,60 @@ static status open_duck(struct query_engine *engine, struct duck **out, struct e
     return STATUS_IS_OK;
 }
 
-status query_engine_duck(struct query_engine *engine, struct duck **out, struct error *err)
+/* Not watched for the size of the process: what makes it large are statements. */
+static status open_segments(struct query_engine *engine, struct duck **out, struct error *err)
+{
+    char temp[4096];
+    (void)snprintf(temp, sizeof temp, "%s/segments", engine->temp_directory);
+    struct duck_options options = {.memory_bytes = engine->limits.engine_memory_bytes,
+                                   .temp_dir = temp,
+                                   .temp_bytes_max = engine->limits.engine_temp_bytes,
+                                   .cold_dir = engine->cold_directory,
+                                   .slot_count = engine->worker_count + engine->job_count,
+                                   .clock = engine->clock,
+                                   .provider = &engine->provider};
+    TRY(fs_make_dirs(temp, err));
+    TRY(fs_make_dirs(engine->cold_directory, err));
+    TRY(duck_open(&options, out, err));
+    log_info("query", "segment_engine_opened", "slots=%u", options.slot_count);
+    return STATUS_IS_OK;
+}
+
+typedef status open_fn(struct query_engine *engine, struct duck **out, struct error *err);
+
+static status get_duck(struct query_engine *engine, struct engine_place *place, open_fn *open,
+                       struct duck **out, struct error *err)
 {
     lock_take(&engine->lock);
     status result = STATUS_IS_OK;
-    bool is_broken = engine->duck != NULL && duck_is_broken(engine->duck);
-    if (is_broken && engine->broken_count < ENGINES_BROKEN_MAX) {
-        log_error("query", "engine_broken", "number=%u", engine->broken_count + 1);
-        engine->broken[engine->broken_count++] = engine->duck;
-        engine->duck = NULL;
+    bool is_broken = place->duck != NULL && duck_is_broken(place->duck);
+    if (is_broken && place->broken_count < ENGINES_BROKEN_MAX) {
+        log_error("query", "engine_broken", "number=%u", place->broken_count + 1);
+        place->broken[place->broken_count++] = place->duck;
+        place->duck = NULL;
     }
-    if (engine->duck == NULL) {
-        result = open_duck(engine, &engine->duck, err);
+    if (place->duck == NULL) {
+        result = open(engine, &place->duck, err);
     }
-    *out = engine->duck;
+    *out = place->duck;
     lock_give(&engine->lock);
     return result;
+}
+
+status query_engine_duck(struct query_engine *engine, struct duck **out, struct error *err)
+{
+    return get_duck(engine, &engine->selects, open_selects, out, err);
+}
+
+status query_segment_duck(struct query_engine *engine, struct duck **out, struct error *err)
+{
+    return get_duck(engine, &engine->segments, open_segments, out, err);
 }
 
 struct duck *query_engine_duck_if_open(struct query_engine *engine)
 {
     lock_take(&engine->lock);
-    struct duck *duck = engine->duck;
+    struct duck *duck = engine->selects.duck;
     lock_give(&engine->lock);
     return duck;
 }
@@ -135,36 +176,4 @@ void query_ulid(struct query_engine *engine, char out[ULID_TEXT_BYTES])
     uint8_t random[ID_RANDOM_BYTES];
     random_bytes(random, sizeof random);
     ids_ulid(&engine->random_ids, random, out);
-}
-
-status query_enter_heavy(struct query_engine *engine, struct error *err)
-{
-    lock_take(&engine->lock);
-    uint64_t until_us = clock_mono_us(engine->clock) + HEAVY_WAIT_MS * 1000ULL;
-    status result = STATUS_IS_OK;
-    if (engine->waiting_count >= HEAVY_WAITING_MAX) {
-        result = error_set(err, ERROR_BUSY, "too many statements are waiting (limit %d)",
-                           HEAVY_WAITING_MAX);
-    }
-    engine->waiting_count++;
-    while (status_ok(result) && engine->heavy_count >= engine->limits.engine_concurrent_max) {
-        if (clock_mono_us(engine->clock) >= until_us) {
-            result = error_set(err, ERROR_BUSY, "no engine was free within %d ms", HEAVY_WAIT_MS);
-            break;
-        }
-        (void)cond_wait_ms(&engine->room, &engine->lock, 100);
-    }
-    engine->waiting_count--;
-    engine->heavy_count += status_ok(result) ? 1 : 0;
-    lock_give(&engine->lock);
-    return result;
-}
-
-void query_leave_heavy(struct query_engine *engine)
-{
-    lock_take(&engine->lock);
-    CHECK(engine->heavy_count > 0);
-    engine->heavy_count--;
-    cond_signal(&engine->room);
-    lock_give(&engine->lock);
 }

@@ -20,6 +20,9 @@ struct query_limits {
     uint32_t default_query_limit; /* rows of a SELECT without LIMIT; 0: none */
     uint32_t max_query_limit;     /* cap of a LIMIT; 0: none */
     uint32_t statement_timeout_ms;
+    uint32_t slow_ms; /* statements that take longer are logged; 0: none */
+    uint32_t transaction_timeout_s; /* age at which an open transaction is aborted */
+    uint64_t transaction_bytes_max; /* that it may stage */
     uint32_t plan_cache_entries;
     uint64_t engine_memory_bytes;
     uint64_t resident_bytes_max; /* see duck_options */
@@ -85,9 +88,12 @@ struct query_options {
 
 struct query_engine *query_engine_create(const struct query_options *options);
 void query_engine_destroy(struct query_engine *engine); /* NULL allowed; nothing runs any more */
-/* The SQL engine, opened on the first call; for jobs (slots worker_count ...) and workers. */
+/* The SQL engine for statements, opened on the first call; slots are those of the workers. */
 MUST_USE status query_engine_duck(struct query_engine *engine, struct duck **out,
                                   struct error *err);
+/* The one for segments: point reads, flush, compaction; slots of workers, then of jobs. */
+MUST_USE status query_segment_duck(struct query_engine *engine, struct duck **out,
+                                   struct error *err);
 /* NULL while nobody needed it. */
 struct duck *query_engine_duck_if_open(struct query_engine *engine);
 

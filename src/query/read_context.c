@@ -2,6 +2,7 @@
 #include "query/read_context.h"
 
 #include "query/mutant.h"
+#include "query/transaction.h"
 
 struct read_table {
     struct read_table *next;
@@ -22,9 +23,24 @@ void read_context_init(struct read_context *rc, struct query_engine *engine,
                                 .slot = {slot, slot}};
 }
 
+void read_context_of(struct read_context *rc, const struct run *run)
+{
+    if (run->transaction == NULL) {
+        read_context_init(rc, run->engine, &run->session, run->snapshot, run->slot, run->arena);
+        return;
+    }
+    *rc = (struct read_context){.engine = run->engine,
+                                .session = &run->session,
+                                .snapshot = catalog_share(run->snapshot),
+                                .view = transaction_view(run->transaction),
+                                .arena = run->arena,
+                                .slot = {run->slot, run->slot},
+                                .staged = transaction_staged(run->transaction)};
+}
+
 void read_context_release(struct read_context *rc)
 {
-    if (rc->view != NULL) {
+    if (rc->view != NULL && rc->staged == NULL) {
         kv_view_close(rc->view);
         rc->view = NULL;
     }
@@ -57,10 +73,32 @@ status read_context_table(struct read_context *rc, const struct table *table, en
                           struct table_read **out, struct error *err)
 {
     struct read_table *t = table_entry(rc, table);
+    if (rc->staged != NULL && table->kind == TABLE_STREAM) {
+        return error_set(err, ERROR_INVALID_OPERATION,
+                         "stream tables are not supported inside explicit transactions");
+    }
     if (t->read == NULL) {
         TRY(table_read_open(rc->engine->rows, rc->view, &t->part, rc->slot, mode, rc->arena,
                             &t->read, err));
+        t->read->staged = rc->staged != NULL ? staged_find_table(rc->staged, &t->part) : NULL;
     }
     *out = t->read;
     return STATUS_IS_OK;
+}
+
+status read_context_get_hot(struct read_context *rc, const struct table *table, str key,
+                            enum kv_get_mode mode, struct arena *arena, struct table_row *out,
+                            bool *is_elsewhere, struct error *err)
+{
+    const struct table_part *part = read_context_part(rc, table);
+    const struct staged_table *staged =
+        rc->staged != NULL ? staged_find_table(rc->staged, part) : NULL;
+    if (staged != NULL && staged_find(staged, key) != NULL) {
+        struct table_read *read = NULL;
+        TRY(read_context_table(rc, table, mode, &read, err));
+        *is_elsewhere = false;
+        return table_get(read, key, mode, NULL, out, err);
+    }
+    return table_get_hot(rc->engine->rows, rc->view, part, key, mode, arena, out, is_elsewhere,
+                         err);
 }

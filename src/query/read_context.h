@@ -19,12 +19,15 @@ struct read_context {
     struct arena *arena; /* the request's */
     struct cold_slot slot;
     struct read_table *tables;
+    const struct staged *staged; /* of the open transaction, whose view this is; NULL: none */
 };
 
 /* Opens a view of now. */
 void read_context_init(struct read_context *rc, struct query_engine *engine,
                        const struct session *session, const struct catalog_snapshot *snapshot,
                        unsigned slot, struct arena *arena);
+/* What a statement reads through: the view of its transaction, or one of now. */
+void read_context_of(struct read_context *rc, const struct run *run);
 void read_context_release(struct read_context *rc);
 
 /* The session's part of a table: its own partition, or the shared one. Lives in the arena. */
@@ -33,6 +36,12 @@ const struct table_part *read_context_part(struct read_context *rc, const struct
 MUST_USE status read_context_table(struct read_context *rc, const struct table *table,
                                    enum kv_get_mode mode, struct table_read **out,
                                    struct error *err);
+
+/* The newest version of a key without the table state when it is hot or staged (table_get_hot); not
+ * for STREAM tables. */
+MUST_USE status read_context_get_hot(struct read_context *rc, const struct table *table, str key,
+                                     enum kv_get_mode mode, struct arena *arena,
+                                     struct table_row *out, bool *is_elsewhere, struct error *err);
 
 /* The functions that the SQL engine calls; `context` is the query engine. */
 void provider_init(struct duck_provider *provider, struct query_engine *engine);

@@ -6,7 +6,9 @@
 #include "base/check.h"
 #include "catalog/name.h"
 #include "query/mutant.h"
+#include "query/observe.h"
 #include "query/own.h"
+#include "query/transaction.h"
 
 static run_fn *const handlers[STATEMENT_KIND_COUNT] = {
     [STATEMENT_SELECT] = run_select,
@@ -25,7 +27,10 @@ static run_fn *const handlers[STATEMENT_KIND_COUNT] = {
     [STATEMENT_SHOW_NAMESPACES] = run_show_namespaces,
     [STATEMENT_SHOW_TABLES] = run_show_tables,
     [STATEMENT_DESCRIBE_TABLE] = run_describe_table,
-    [STATEMENT_DESCRIBE] = run_describe_table,
+    [STATEMENT_DESCRIBE] = run_describe,
+    [STATEMENT_SHOW_COLUMNS] = run_show_columns,
+    [STATEMENT_SHOW_ALL] = run_show_all,
+    [STATEMENT_SET] = run_set,
     [STATEMENT_SHOW_STATS] = run_show_stats,
     [STATEMENT_SHOW_STORAGES] = run_show_storages,
     [STATEMENT_SHOW_MANIFEST] = run_show_manifest,
@@ -45,6 +50,12 @@ static run_fn *const handlers[STATEMENT_KIND_COUNT] = {
     [STATEMENT_ALTER_USER] = run_alter_user,
     [STATEMENT_DROP_USER] = run_drop_user,
     [STATEMENT_SUBSCRIBE] = run_subscribe,
+    [STATEMENT_BEGIN] = run_begin,
+    [STATEMENT_COMMIT] = run_commit,
+    [STATEMENT_ROLLBACK] = run_rollback,
+    [STATEMENT_SAVEPOINT] = run_savepoint,
+    [STATEMENT_RELEASE_SAVEPOINT] = run_release_savepoint,
+    [STATEMENT_ROLLBACK_TO] = run_rollback_to,
 };
 
 /* -- helpers of the handlers --------------------------------------------------------------------
@@ -72,6 +83,9 @@ status run_find_table(const struct run *run, const struct table_name *name, cons
                          STR(name->name));
     }
     *out = snapshot_find_table(run->snapshot, ns, name->name);
+    if (*out != NULL) {
+        observe_table(run->query, ns, name->name);
+    }
     return *out != NULL
                ? STATUS_IS_OK
                : error_set(err, ERROR_TABLE_NOT_FOUND, "table '" STR_FMT "." STR_FMT "' not found",
@@ -219,6 +233,9 @@ static status authorise(struct query *query, struct error *err)
 
 static status run_handler(struct run *run, struct error *err)
 {
+    if (run->transaction != NULL) {
+        TRY(transaction_check(run, err));
+    }
     if (run->statement->kind !=
         STATEMENT_EXPLAIN) { /* its parameters are those of what it explains */
         TRY(run_check_params(run, run->statement, err));
@@ -239,7 +256,10 @@ static struct run run_of(struct query *query, enum query_place place, unsigned s
                       .may_block = place == QUERY_ON_WORKER,
                       .is_alone = own->count == 1,
                       .slot = slot,
-                      .attempt = own->attempt};
+                      .attempt = own->attempt,
+                      .transaction = own->transaction,
+                      .deadline_us = own->deadline_us,
+                      .goes_alone = own->goes_alone};
     return run;
 }
 
@@ -257,23 +277,38 @@ static enum query_state fail(struct query *query, bool is_statement)
 {
     struct query_state_own *own = query->own;
     if (is_statement) {
+        observe_end(query);
         query->failed_statement = own->next + 1;
         query->is_prefixed = true;
         query->statement_text = own->pieces[own->next].text;
     }
+    transaction_abort(own->transaction);
+    own->transaction = NULL;
     return QUERY_DONE;
 }
 
 /* Rows that have left cannot be taken back. */
+static bool may_run_alone(const struct query_state_own *own, const struct run *run)
+{
+    return run->wants_alone && own->results.flush_count == own->flushes_before;
+}
+
 static bool may_run_again(const struct query_state_own *own, status result)
 {
     return result.code == STATUS_CONFLICT && own->attempt + 1 < QUERY_ATTEMPTS_MAX &&
-           own->results.flush_count == own->flushes_before;
+           own->results.flush_count == own->flushes_before &&
+           statement_info(own->statements[own->next]->kind)->class != STATEMENT_CLASS_TRANSACTION;
 }
 
 static enum query_state finish(struct query *query)
 {
     struct query_state_own *own = query->own;
+    if (own->transaction != NULL &&
+        !status_ok(error_set(&query->error, ERROR_OPEN_TRANSACTION,
+                             "Request completed with an open explicit transaction; rolled back "
+                             "automatically"))) {
+        return fail(query, false);
+    }
     result_end_batch(&own->results, query->session.user_id);
     query->has_rows = own->results.is_single_rows;
     return QUERY_DONE;
@@ -283,6 +318,8 @@ static enum query_state finish(struct query *query)
 static enum query_state run_next(struct query *query, enum query_place place, unsigned slot)
 {
     struct query_state_own *own = query->own;
+    observe_begin(query);
+    own->goes_alone = false;
     for (;;) {
         own->out_before = query->out->n;
         own->count_before = own->results.count;
@@ -308,9 +345,15 @@ static enum query_state run_next(struct query *query, enum query_place place, un
                 }
             }
             own->attempt = 0;
+            observe_end(query);
             return QUERY_DONE;
         }
         rewind_results(query);
+        if (may_run_alone(own, &run)) {
+            own->goes_alone = true;
+            own->deadline_us = run.deadline_us;
+            continue;
+        }
         if (!may_run_again(own, result)) {
             return fail(query, true);
         }
@@ -345,6 +388,7 @@ enum query_state query_start(struct query *query, enum query_place place, unsign
         query->own->results = (struct results){
             .out = query->out, .flush = query->flush, .flush_context = query->flush_context};
         if (!status_ok(split(query, &query->error))) {
+            observe_refused(query);
             return QUERY_DONE;
         }
         query->own->results.is_batch = query->own->count > 1;
@@ -355,6 +399,7 @@ enum query_state query_start(struct query *query, enum query_place place, unsign
     }
     if (!own->is_authorised && !status_ok(authorise(query, &query->error))) {
         query->statement_text = query->sql;
+        observe_refused(query);
         return QUERY_DONE;
     }
     return run_all(query, place, slot);
@@ -370,6 +415,7 @@ enum query_state query_resume(struct query *query)
     write_job_give(job);
     if (status_ok(result)) {
         error_clear(&query->error);
+        observe_end(query);
         own->next++;
         return finish(query);
     }
@@ -387,5 +433,7 @@ void query_end(struct query *query)
     if (query->own != NULL) {
         write_job_give(query->own->job);
         query->own->job = NULL;
+        transaction_abort(query->own->transaction);
+        query->own->transaction = NULL;
     }
 }

@@ -5,14 +5,28 @@
 #define QUERY_RUN_H
 
 #include "model/ids.h"
+#include "query/heavy.h"
 #include "query/query.h"
 #include "sql/sql.h"
 
-struct plan_cache; /* plan_cache.h */
+struct plan_cache;  /* plan_cache.h */
+struct transaction; /* transaction.h */
+
+/* The open transactions of an engine. */
+struct transactions {
+    struct lock lock; /* guards the list and what transaction_info shows */
+    struct transaction *first;
+};
 
 /* SQL engines that broke down and were replaced; each keeps its memory. After the last one SELECTs
  * fail until the server is started again. */
 enum { ENGINES_BROKEN_MAX = 8 };
+struct engine_place {
+    struct duck *duck; /* NULL until first needed */
+    struct duck
+        *broken[ENGINES_BROKEN_MAX]; /* statements may still be in them: closed at the end */
+    unsigned broken_count;
+};
 
 /* The process-wide state; immutable but for what is guarded. */
 struct query_engine {
@@ -29,16 +43,13 @@ struct query_engine {
     const char *temp_directory;
     unsigned worker_count;
     unsigned job_count;
-    struct lock lock;  /* guards duck, broken, heavy_count, waiting_count */
-    struct cond room;  /* a heavy statement ended */
-    struct duck *duck; /* NULL until first needed */
-    struct duck
-        *broken[ENGINES_BROKEN_MAX]; /* statements may still be in them: closed at the end */
-    unsigned broken_count;
-    unsigned heavy_count;
-    unsigned waiting_count;
+    struct lock lock;             /* guards the three below */
+    struct engine_place selects;  /* runs what users say */
+    struct engine_place segments; /* reads and writes segments: no statement takes its memory */
+    struct heavy heavy;
     struct duck_provider provider;
     struct plan_cache *plans;
+    struct transactions transactions;
 };
 
 struct run {
@@ -55,6 +66,10 @@ struct run {
     bool is_pending;  /* set by a handler whose write was submitted without waiting */
     unsigned slot;    /* of the SQL engine; on a worker */
     unsigned attempt; /* 0, then the re-runs after lost races */
+    struct transaction *transaction; /* the open one of the request; NULL: autocommit */
+    uint64_t deadline_us;            /* monotonic: of its stay in the SQL engine, 0 before */
+    bool goes_alone;  /* a re-run of one that found the memory taken: alone in the SQL engine */
+    bool wants_alone; /* set by engine_enter's end: run it again like that, if nothing was sent */
 };
 
 /* A handler. OK: done, or pending when run->is_pending. */
@@ -88,11 +103,6 @@ void query_ulid(struct query_engine *engine, char out[ULID_TEXT_BYTES]);
  * go; a statement that still names them answers CONFLICT and is bound again. */
 void query_forget_table(struct query_engine *engine, table_id id, uint32_t version);
 
-/* query.c: heavy statements, those of the SQL engine, run at most `engine_concurrent_max` at once.
- * BUSY: none was free in time. */
-MUST_USE status query_enter_heavy(struct query_engine *engine, struct error *err);
-void query_leave_heavy(struct query_engine *engine);
-
 /* view.c: does the body of CREATE VIEW pass the gate; its text with the column list applied. */
 MUST_USE status run_check_view(struct run *run, str ns, const struct create_view_part *part,
                                struct error *err);
@@ -111,6 +121,8 @@ run_fn run_create_user, run_alter_user, run_drop_user;
 /* show.c */
 run_fn run_show_namespaces, run_show_tables, run_describe_table, run_show_stats, run_show_storages;
 run_fn run_show_manifest, run_explain, run_show_jobs;
+/* show_columns.c */
+run_fn run_show_columns, run_describe, run_show_all, run_set;
 /* maintain.c */
 run_fn run_flush_table, run_flush_all, run_compact_table, run_compact_all, run_kill_job;
 run_fn run_kill_live, run_subscribe;

@@ -97,7 +97,7 @@ static status explain_line(struct run *run, const char *type, str line, struct e
 static status explain_tables(struct run *run, struct engine_plan *plan, struct error *err)
 {
     struct read_context rc;
-    read_context_init(&rc, run->engine, &run->session, run->snapshot, run->slot, run->arena);
+    read_context_of(&rc, run);
     enum duck_catalog catalog = DUCK_HOT;
     status result = engine_plan_catalog(plan, &rc, &catalog, err);
     for (unsigned i = 0; i < plan->gate.table_count && status_ok(result); i++) {
@@ -139,6 +139,27 @@ static bool is_point(struct run *run, const struct statement *inner)
     return is;
 }
 
+/* What a write will do; that it is allowed is checked, nothing is read. */
+static status explain_write(struct run *run, const struct statement *inner,
+                            const struct result_column columns[2], struct error *err)
+{
+    const struct table_name *name = inner->kind == STATEMENT_INSERT   ? &inner->as.insert.table
+                                    : inner->kind == STATEMENT_UPDATE ? &inner->as.update.table
+                                                                      : &inner->as.delete.table;
+    const char *word = inner->kind == STATEMENT_INSERT   ? "Insert"
+                       : inner->kind == STATEMENT_UPDATE ? "Update"
+                                                         : "Delete";
+    const struct table *table = NULL;
+    TRY(run_find_table(run, name, "explain", &table, err));
+    TRY(query_may_write(&run->session, table, err));
+    str line = arena_format(run->arena, "%s: " STR_FMT "." STR_FMT, word,
+                            STR(table->namespace_name), STR(table->name));
+    result_begin_rows(run->results, columns, 2);
+    TRY(explain_line(run, "logical_plan", line, err));
+    result_end_rows(run->results, run->session.user_id);
+    return STATUS_IS_OK;
+}
+
 status run_explain(struct run *run, struct error *err)
 {
     static const struct result_column columns[] = {
@@ -149,10 +170,20 @@ status run_explain(struct run *run, struct error *err)
     }
     const struct statement *inner = NULL;
     TRY(sql_parse(run->statement->as.explain.inner, run->arena, &inner, err));
-    if (inner->kind != STATEMENT_SELECT || run->statement->as.explain.is_analyze) {
-        return error_set(err, ERROR_NOT_IMPLEMENTED, "EXPLAIN of anything but SELECT");
+    if (run->statement->as.explain.is_analyze) {
+        return error_set(err, ERROR_STATEMENT_UNSUPPORTED,
+                         "EXPLAIN ANALYZE is not supported; EXPLAIN says the plan");
     }
     TRY(run_check_params(run, inner, err));
+    if (inner->kind == STATEMENT_INSERT || inner->kind == STATEMENT_UPDATE ||
+        inner->kind == STATEMENT_DELETE) {
+        return explain_write(run, inner, columns, err);
+    }
+    if (inner->kind != STATEMENT_SELECT) {
+        return error_set(err, ERROR_STATEMENT_UNSUPPORTED,
+                         "EXPLAIN takes SELECT, INSERT, UPDATE and DELETE; not %s",
+                         statement_info(inner->kind)->name);
+    }
     if (is_point(run, inner)) {
         result_begin_rows(run->results, columns, 2);
         str line = arena_format(run->arena, "PointRead: " STR_FMT "." STR_FMT " by primary key",
@@ -204,11 +235,16 @@ status run_check_view(struct run *run, str ns, const struct create_view_part *pa
                       struct error *err)
 {
     struct duck *duck = NULL;
+    struct heavy_pass pass;
     TRY(query_engine_duck(run->engine, &duck, err));
+    TRY(engine_enter(run, &pass, err));
     struct run inner = *run;
     inner.session.namespace_name = ns;
     struct engine_plan *plan = NULL;
-    TRY(engine_plan_get(&inner, duck, run_view_text(run, part), ENGINE_UNLIMITED, &plan, err));
-    plan_give(&plan->base);
-    return STATUS_IS_OK;
+    status result =
+        engine_plan_get(&inner, duck, run_view_text(run, part), ENGINE_UNLIMITED, &plan, err);
+    if (status_ok(result)) {
+        plan_give(&plan->base);
+    }
+    return engine_leave(run, &pass, result, err);
 }

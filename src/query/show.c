@@ -32,7 +32,7 @@ static status show_table(struct run *run, const char *name, struct error *err)
     }
     const struct system_table *table = system_table_find(STR_LIT("system"), str_from(name));
     struct read_context rc;
-    read_context_init(&rc, run->engine, &run->session, run->snapshot, run->slot, run->arena);
+    read_context_of(&rc, run);
     struct system_rows *rows = NULL;
     status result = system_rows_load(&rc, table, &rows, err);
     if (status_ok(result)) {
@@ -79,7 +79,7 @@ status run_show_tables(struct run *run, struct error *err)
     }
     const struct system_table *table = system_table_find(STR_LIT("system"), STR_LIT("schemas"));
     struct read_context rc;
-    read_context_init(&rc, run->engine, &run->session, run->snapshot, run->slot, run->arena);
+    read_context_of(&rc, run);
     result_begin_rows(run->results, columns_of(run, table), table->column_count);
     struct row_sink sink = {run->results, row_to_results};
     status result = system_fill_latest_schemas(&rc, ns, &sink, err);
@@ -126,7 +126,7 @@ static status describe_versions(struct run *run, const struct table *table, uint
                                 uint32_t to, struct error *err)
 {
     struct read_context rc;
-    read_context_init(&rc, run->engine, &run->session, run->snapshot, run->slot, run->arena);
+    read_context_of(&rc, run);
     struct row_sink sink = {run->results, row_to_results};
     status result = STATUS_IS_OK;
     for (uint32_t v = from; v <= to && status_ok(result); v++) {
@@ -192,7 +192,7 @@ status run_show_stats(struct run *run, struct error *err)
         return run_block(run);
     }
     struct read_context rc;
-    read_context_init(&rc, run->engine, &run->session, run->snapshot, run->slot, run->arena);
+    read_context_of(&rc, run);
     struct table_read *read = NULL;
     status result = read_context_table(&rc, table, KV_MAY_BLOCK, &read, err);
     if (status_ok(result)) {

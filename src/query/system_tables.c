@@ -1,6 +1,7 @@
 /* query/system_tables.c -- the list of system tables, and the rows of those that the catalog has.
  */
 #include "query/system.h"
+#include "query/transaction.h"
 
 #include "wire/json.h"
 
@@ -618,6 +619,32 @@ static status fill_info_schemata(struct read_context *rc, const struct row_sink 
     return STATUS_IS_OK;
 }
 
+/* -- transactions -------------------------------------------------------------------------------
+ */
+
+static status fill_transactions(struct read_context *rc, const struct row_sink *sink,
+                                struct error *err)
+{
+    unsigned count = 0;
+    const struct transaction_info *list = transactions_list(rc->engine, rc->arena, &count);
+    for (unsigned i = 0; i < count; i++) {
+        const struct transaction_info *t = &list[i];
+        const struct value row[] = {
+            value_text(t->id),
+            value_text(t->owner_id),
+            value_text(STR_LIT("SqlBatch")),
+            value_text(t->has_writes ? STR_LIT("open_write") : STR_LIT("open_read")),
+            value_int(TYPE_BIGINT, t->age_ms),
+            value_int(TYPE_BIGINT, t->idle_ms),
+            value_int(TYPE_BIGINT, (int64_t)t->write_count),
+            value_int(TYPE_BIGINT, (int64_t)t->write_bytes),
+            value_int(TYPE_BIGINT, (int64_t)t->table_count),
+            value_int(TYPE_BIGINT, (int64_t)t->snapshot_seq)};
+        TRY(sink->row(sink->context, row, err));
+    }
+    return STATUS_IS_OK;
+}
+
 /* -- types --------------------------------------------------------------------------------------
  */
 
@@ -667,6 +694,7 @@ static status fill_datatypes(struct read_context *rc, const struct row_sink *sin
     }                                                                                              \
     ;
 #include "query/system_tables.def"
+#include "query/transaction.h"
 #undef TABLE
 #undef COLUMN
 #undef END

@@ -17,6 +17,7 @@ struct update {
     const struct expr *where;
     const struct assignment_list *sets; /* NULL: DELETE */
     int *column_of;                     /* of each assignment */
+    bool *by_engine;                    /* of each: the SQL engine computes it */
     const struct eval **bound;          /* of each; NULL: DEFAULT or the engine's */
     struct eval_session session;
     struct write_job *job;
@@ -38,6 +39,7 @@ static status bind_sets(struct update *u, struct error *err)
 {
     struct run *run = u->run;
     u->column_of = ARENA_ARRAY(run->arena, int, u->sets->count + 1);
+    u->by_engine = ARENA_ARRAY(run->arena, bool, u->sets->count + 1);
     u->bound = ARENA_ARRAY(run->arena, const struct eval *, u->sets->count + 1);
     u->new_values = ARENA_ARRAY(run->arena, struct value, u->schema->column_count + 1);
     struct eval_scope scope = {.resolve = expression_resolve,
@@ -57,10 +59,17 @@ static status bind_sets(struct update *u, struct error *err)
                              "UPDATE cannot modify primary key column '" STR_FMT "'",
                              STR(set->column));
         }
-        if (set->value->kind == EXPR_DEFAULT || set->value->has_engine) {
+        u->by_engine[i] = set->value->has_engine;
+        if (set->value->kind == EXPR_DEFAULT || u->by_engine[i]) {
             continue;
         }
-        TRY(eval_bind(set->value, &scope, run->arena, &u->bound[i], err));
+        status bound = eval_bind(set->value, &scope, run->arena, &u->bound[i], err);
+        if (bound.code == STATUS_UNSUPPORTED) { /* DECIMAL arithmetic, the engine's functions */
+            error_clear(err);
+            u->by_engine[i] = true;
+            bound = STATUS_IS_OK;
+        }
+        TRY(bound);
     }
     return STATUS_IS_OK;
 }
@@ -68,7 +77,7 @@ static status bind_sets(struct update *u, struct error *err)
 static bool sets_need_engine(const struct update *u)
 {
     for (unsigned i = 0; u->sets != NULL && i < u->sets->count; i++) {
-        if (u->sets->items[i].value->has_engine) {
+        if (u->by_engine[i]) {
             return true;
         }
     }
@@ -126,8 +135,7 @@ static status update_row(struct update *u, uint64_t seq, str bytes, const struct
     memcpy(u->new_values, old_values, u->schema->column_count * sizeof *old_values);
     unsigned from_engine = 0;
     for (unsigned i = 0; i < u->sets->count; i++) {
-        bool is_engine = u->sets->items[i].value->has_engine;
-        TRY(assign(u, i, old_values, is_engine ? &engine_values[from_engine++] : NULL, err));
+        TRY(assign(u, i, old_values, u->by_engine[i] ? &engine_values[from_engine++] : NULL, err));
         unsigned at = (unsigned)u->column_of[i];
         is_same = is_same && value_identical(&u->new_values[at], &old_values[at]);
     }
@@ -167,8 +175,7 @@ static status change_by_key(struct update *u, const struct key_condition *condit
                             struct error *err)
 {
     struct read_context rc;
-    read_context_init(&rc, u->run->engine, &u->run->session, u->run->snapshot, u->run->slot,
-                      u->run->arena);
+    read_context_of(&rc, u->run);
     struct found_row found;
     status result = find_rows_get(u->run, &rc, u->table, &u->names, condition, &found, err);
     if (status_ok(result) && found.found) {
@@ -191,7 +198,7 @@ static str select_text(struct update *u)
     buf_append_format(&text, "SELECT \"" STR_FMT "\".*", STR(table));
     for (unsigned i = 0; u->sets != NULL && i < u->sets->count; i++) {
         const struct expr *e = u->sets->items[i].value;
-        if (e->has_engine) {
+        if (u->by_engine[i]) {
             buf_append_format(&text, ", (" STR_FMT ")", STR(sql_expr_text(u->run->statement, e)));
         }
     }
@@ -227,15 +234,15 @@ static status load_stored(struct update *u, uint64_t seq, bool *found, struct er
 {
     struct run *run = u->run;
     if (!u->has_context) {
-        read_context_init(&u->rc, run->engine, &run->session, run->snapshot, run->slot, run->arena);
+        read_context_of(&u->rc, run);
         u->has_context = true;
     }
     buf_clear(&u->key);
     TRY(key_encode(&u->key, &u->old_values[u->schema->primary_key], err));
     struct table_row row = {0};
     bool is_elsewhere = false;
-    TRY(table_get_hot(run->engine->rows, u->rc.view, read_context_part(&u->rc, u->table),
-                      buf_str(&u->key), KV_MAY_BLOCK, &u->scratch, &row, &is_elsewhere, err));
+    TRY(read_context_get_hot(&u->rc, u->table, buf_str(&u->key), KV_MAY_BLOCK, &u->scratch, &row,
+                             &is_elsewhere, err));
     *found = !is_elsewhere && row.found && row.seq == seq;
     if (*found) {
         buf_append_str(&u->bytes, row.bytes);

@@ -1,6 +1,7 @@
 /* query/write_job.c -- counted writes. */
 #include "query/write_job.h"
 #include "query/own.h"
+#include "query/transaction.h"
 
 struct write_job *write_job_create(struct run *run, enum result_dml kind)
 {
@@ -80,6 +81,9 @@ status write_job_report(struct run *run, const struct write_job *job, struct err
 
 status write_job_submit(struct run *run, struct write_job *job, struct error *err)
 {
+    if (run->transaction != NULL) {
+        return transaction_stage(run, job, err);
+    }
     if (job->write.tables == NULL || job->write.tables->op_count == 0) {
         result_dml(run->results, job->kind, job->row_count, run->session.user_id);
         write_job_give(job);

@@ -14,6 +14,7 @@
 #include "engine/crypto_digest.h"
 #include "engine/crypto_password.h"
 #include "net/tls.h"
+#include "server/api_metrics.h"
 #include "server/hooks.h"
 #include "server/routes.h"
 #include "store/recover.h"
@@ -117,13 +118,14 @@ static status set_root_password(struct server *server, struct error *err)
 static status get_duck(void *context, struct duck **out, struct error *err)
 {
     struct server *server = context;
-    return query_engine_duck(server->queries, out, err);
+    return query_segment_duck(server->queries, out, err);
 }
 
 static status open_store(struct server *server, struct error *err)
 {
     struct store_options options = STORE_OPTIONS_DEFAULT;
     cold_duck_init(&server->cold, get_duck, server);
+    server->cold.bloom_fpp = server->config->parquet_bloom_fpp;
     options.kv = server->kv;
     options.committer = server->committer;
     options.catalog = server->catalog;
@@ -158,6 +160,7 @@ static void open_queries(struct server *server)
                 .default_query_limit = config->limit_query_rows_default,
                 .max_query_limit = config->limit_query_rows,
                 .statement_timeout_ms = config->engine_timeout_s * 1000,
+                .slow_ms = config->logging_slow_ms,
                 .plan_cache_entries = config->plan_cache_entries,
                 .engine_memory_bytes = config->engine_memory_bytes,
                 .resident_bytes_max = config->engine_resident_bytes_max,
@@ -167,6 +170,8 @@ static void open_queries(struct server *server)
                                              : server->cores,
                 .flush_rows_default = config->flush_rows_default,
                 .password_cost = config->auth_bcrypt_cost,
+                .transaction_timeout_s = config->transaction_timeout_s,
+                .transaction_bytes_max = config->transaction_bytes_max,
                 .password_length_min = config->auth_password_length_min,
                 .password_complexity = config->auth_password_complexity,
                 .drop_namespace_restrict = config->drop_namespace_restrict,
@@ -368,7 +373,9 @@ static status open_all(struct server *server, struct error *err)
     TRY(open_data(server, err));
     TRY(open_door(server, err));
     open_workers(server);
-    return open_loops(server, err);
+    TRY(open_loops(server, err));
+    api_metrics_open(server);
+    return STATUS_IS_OK;
 }
 
 status server_create(const struct config *config, const struct clock *clock,
@@ -490,6 +497,7 @@ static void close_loops(struct server *server)
     for (unsigned i = 0; i < server->loop_count; i++) {
         loop_destroy(server->loops[i].loop);
         http_home_destroy(server->loops[i].home);
+        token_memo_release(&server->loops[i].tokens);
     }
     server->loop_count = 0;
     tls_context_destroy(server->tls);
@@ -537,6 +545,7 @@ void server_destroy(struct server *server)
         return;
     }
     CHECK(!server->loops_run && !server->jobs_run);
+    api_metrics_close(server);
     pool_destroy(server->workers);
     pool_destroy(server->auth_workers);
     /* Parts may have connections: they go with the loops, before the parts. */

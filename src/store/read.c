@@ -34,7 +34,7 @@ status table_read_open(struct store *store, struct kv_view *view, const struct t
 
 uint64_t table_hot_rows(const struct table_read *read)
 {
-    return read->state.hot_rows;
+    return read->state.hot_rows + (read->staged != NULL ? staged_row_count(read->staged) : 0);
 }
 
 uint64_t table_cold_rows(const struct table_read *read)
@@ -157,6 +157,14 @@ static status find_entry(struct table_read *read, str key, enum kv_get_mode mode
 status table_find_key(struct table_read *read, str key, enum kv_get_mode mode, bool *found,
                       uint64_t *seq, bool *is_deleted, struct error *err)
 {
+    const struct staged_version *staged =
+        read->staged != NULL ? staged_find(read->staged, key) : NULL;
+    if (staged != NULL) {
+        *found = true;
+        *seq = staged->op->seq;
+        *is_deleted = staged_is_deleted(staged);
+        return STATUS_IS_OK;
+    }
     struct key_entry entry = {0};
     TRY(find_entry(read, key, mode, &entry, found, err));
     *seq = entry.seq;
@@ -213,6 +221,16 @@ static status get_cold(struct table_read *read, const struct schema *schema, str
 status table_get(struct table_read *read, str key, enum kv_get_mode mode,
                  const struct schema *schema, struct table_row *out, struct error *err)
 {
+    const struct staged_version *staged =
+        read->staged != NULL ? staged_find(read->staged, key) : NULL;
+    if (staged != NULL) {
+        *out = (struct table_row){.found = true,
+                                  .is_deleted = staged_is_deleted(staged),
+                                  .seq = staged->op->seq,
+                                  .tier = TIER_HOT,
+                                  .bytes = str_of(staged->op->row, staged->op->row_bytes)};
+        return STATUS_IS_OK;
+    }
     struct key_entry entry = {0};
     struct table_row row = {0};
     TRY(find_entry(read, key, mode, &entry, &row.found, err));

@@ -9,7 +9,7 @@
 
 #include "model/row.h"
 #include "store/records.h"
-#include "store/store.h"
+#include "store/staged.h"
 
 struct table_read {
     struct store *store;
@@ -21,6 +21,8 @@ struct table_read {
     int64_t now_us;           /* wall clock at opening: STREAM rows older than the TTL are hidden */
     const struct segment *segments; /* ascending; NULL until read */
     unsigned segment_count;
+    const struct staged_table *staged; /* rows of the reading transaction over the view; NULL: none.
+                                          Set after opening; table_scan_current takes none */
     struct buf key;
 };
 
@@ -72,7 +74,8 @@ struct table_scan {
 /* Rows of the hot tier. The source lives until its close; the read must outlive it. */
 MUST_USE status table_scan_hot(struct table_read *read, const struct table_scan *scan,
                                struct duck_source *out, struct error *err);
-/* Seqs of superseded cold rows, ascending: batches of one BIGINT column. */
+/* Seqs of superseded cold rows: batches of one BIGINT column. Ascending, but those that staged rows
+ * supersede come last. */
 MUST_USE status table_scan_dead(struct table_read *read, struct duck_source *out,
                                 struct error *err);
 /* All current rows of both tiers, ascending by `_seq` (direction is ignored): pages of live queries

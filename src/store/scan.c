@@ -46,6 +46,13 @@ struct hot_source {
     bool want_deleted;
     uint64_t wanted[WANTED_WORDS];
     struct kv_cursor *cursor;
+    bool is_view_done;
+    const uint64_t *superseded; /* by staged rows, ascending */
+    size_t superseded_count;
+    size_t superseded_next;
+    const struct staged_version **staged; /* ascending */
+    size_t staged_count;
+    size_t staged_next;
     struct schema *written[8]; /* schemas of older versions met; a ring */
     unsigned written_count;
     struct value *values; /* of a row of an older version */
@@ -111,12 +118,11 @@ static status set_columns(struct hot_source *s, struct batch *batch, unsigned at
     return STATUS_IS_OK;
 }
 
-static status hot_add(struct hot_source *s, struct batch *batch, str key, str bytes,
+static status hot_add(struct hot_source *s, struct batch *batch, uint64_t seq, str bytes,
                       struct error *err)
 {
-    uint64_t seq = 0;
     uint32_t version = row_schema_version(bytes);
-    if (!key_number(key, &seq) || version == 0) {
+    if (version == 0) {
         return error_set(err, ERROR_CORRUPT, "a row of %zu bytes cannot be read", bytes.n);
     }
     const struct schema *schema = NULL;
@@ -132,20 +138,42 @@ static status hot_add(struct hot_source *s, struct batch *batch, str key, str by
     return STATUS_IS_OK;
 }
 
-static status hot_next(void *state, struct batch *batch, bool *done, struct error *err)
+/* Seqs are asked for in ascending order. */
+static bool is_superseded(struct hot_source *s, uint64_t seq)
 {
-    struct hot_source *s = state;
+    while (s->superseded_next < s->superseded_count && s->superseded[s->superseded_next] < seq) {
+        s->superseded_next++;
+    }
+    return s->superseded_next < s->superseded_count && s->superseded[s->superseded_next] == seq;
+}
+
+static status add_next_of_view(struct hot_source *s, struct batch *batch, struct error *err)
+{
     str key;
     str bytes;
     status result = STATUS_IS_OK;
-    while (batch->row_count < LIMIT_BATCH_ROWS) {
-        if (!kv_cursor_next(s->cursor, &key, &bytes, &result, err)) {
-            *done = true;
-            return result;
-        }
-        TRY(hot_add(s, batch, key, bytes, err));
+    if (!kv_cursor_next(s->cursor, &key, &bytes, &result, err)) {
+        s->is_view_done = true;
+        return result;
     }
-    *done = false;
+    uint64_t seq = 0;
+    if (!key_number(key, &seq)) {
+        return error_set(err, ERROR_CORRUPT, "the key of a row cannot be read");
+    }
+    return is_superseded(s, seq) ? STATUS_IS_OK : hot_add(s, batch, seq, bytes, err);
+}
+
+static status hot_next(void *state, struct batch *batch, bool *done, struct error *err)
+{
+    struct hot_source *s = state;
+    while (batch->row_count < LIMIT_BATCH_ROWS && !s->is_view_done) {
+        TRY(add_next_of_view(s, batch, err));
+    }
+    while (batch->row_count < LIMIT_BATCH_ROWS && s->staged_next < s->staged_count) {
+        const struct row_op *op = s->staged[s->staged_next++]->op;
+        TRY(hot_add(s, batch, op->seq, str_of(op->row, op->row_bytes), err));
+    }
+    *done = s->is_view_done && s->staged_next == s->staged_count;
     return STATUS_IS_OK;
 }
 
@@ -194,6 +222,11 @@ status table_scan_hot(struct table_read *read, const struct table_scan *scan,
     struct hot_source *s = mem_alloc_zeroed(sizeof *s);
     s->read = read;
     s->schema = scan->schema;
+    if (read->staged != NULL) { /* statements read all, forward */
+        CHECK(scan->direction == KV_FORWARD && scan->seq_to == TABLE_SEQ_MAX);
+        s->superseded = staged_superseded(read->staged, read->arena, &s->superseded_count);
+        s->staged = staged_versions(read->staged, read->arena, &s->staged_count);
+    }
     s->want_deleted = scan->want_deleted;
     copy_wanted(scan->schema, scan->wanted, s->wanted);
     s->values = mem_alloc(scan->schema->column_count * sizeof *s->values);
@@ -207,40 +240,60 @@ status table_scan_hot(struct table_read *read, const struct table_scan *scan,
 /* -- the dead set --------------------------------------------------------------------------------
  */
 
+struct dead_source {
+    struct kv_cursor *cursor;
+    const uint64_t *superseded; /* by staged rows; those of hot rows do no harm */
+    size_t superseded_count;
+    size_t superseded_next;
+    bool is_view_done;
+};
+
+static void add_dead(struct batch *batch, uint64_t seq)
+{
+    const struct value v = value_int(TYPE_BIGINT, (int64_t)seq);
+    batch_set(batch, 0, batch->row_count++, &v);
+}
+
 static status dead_next(void *state, struct batch *batch, bool *done, struct error *err)
 {
-    struct kv_cursor *cursor = state;
+    struct dead_source *s = state;
     str key;
     str bytes;
     status result = STATUS_IS_OK;
-    while (batch->row_count < LIMIT_BATCH_ROWS) {
-        if (!kv_cursor_next(cursor, &key, &bytes, &result, err)) {
-            *done = true;
-            return result;
-        }
+    while (batch->row_count < LIMIT_BATCH_ROWS && !s->is_view_done) {
         uint64_t seq = 0;
-        if (!key_number(key, &seq)) {
+        if (!kv_cursor_next(s->cursor, &key, &bytes, &result, err)) {
+            TRY(result);
+            s->is_view_done = true;
+        } else if (!key_number(key, &seq)) {
             return error_set(err, ERROR_CORRUPT, "a key of the dead set cannot be read");
+        } else {
+            add_dead(batch, seq);
         }
-        const struct value v = value_int(TYPE_BIGINT, (int64_t)seq);
-        batch_set(batch, 0, batch->row_count++, &v);
     }
-    *done = false;
+    while (batch->row_count < LIMIT_BATCH_ROWS && s->superseded_next < s->superseded_count) {
+        add_dead(batch, s->superseded[s->superseded_next++]);
+    }
+    *done = s->is_view_done && s->superseded_next == s->superseded_count;
     return STATUS_IS_OK;
 }
 
 static void dead_close(void *state)
 {
-    kv_cursor_close(state);
+    struct dead_source *s = state;
+    kv_cursor_close(s->cursor);
+    mem_free(s);
 }
 
 status table_scan_dead(struct table_read *read, struct duck_source *out, struct error *err)
 {
     (void)err;
-    *out =
-        (struct duck_source){.state = number_cursor(read, KEY_DEAD, 0, TABLE_SEQ_MAX, KV_FORWARD),
-                             .next = dead_next,
-                             .close = dead_close};
+    struct dead_source *s = mem_alloc_zeroed(sizeof *s);
+    s->cursor = number_cursor(read, KEY_DEAD, 0, TABLE_SEQ_MAX, KV_FORWARD);
+    if (read->staged != NULL) {
+        s->superseded = staged_superseded(read->staged, read->arena, &s->superseded_count);
+    }
+    *out = (struct duck_source){.state = s, .next = dead_next, .close = dead_close};
     return STATUS_IS_OK;
 }
 
@@ -376,6 +429,7 @@ static status range_paths(struct table_read *read, const struct table_scan *scan
                           unsigned *count, struct error *err)
 {
     *count = 0;
+    CHECK(read->staged == NULL);
     if (scan->seq_after >= read->state.flushed_seq) {
         return STATUS_IS_OK;
     }

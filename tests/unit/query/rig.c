@@ -96,7 +96,7 @@ static status hook_system_rows(void *context, const struct session *session, str
 static status get_duck(void *context, struct duck **out, struct error *err)
 {
     struct rig *rig = context;
-    return query_engine_duck(rig->engine, out, err);
+    return query_segment_duck(rig->engine, out, err);
 }
 
 static void open_folders(struct rig *rig)
@@ -178,6 +178,8 @@ static void open_all(struct rig *rig, void (*change)(struct query_limits *limits
                                         .engine_concurrent_max = 2,
                                         .flush_rows_default = 10000,
                                         .password_cost = 4,
+                                        .transaction_timeout_s = 300,
+                                        .transaction_bytes_max = 100 << 20,
                                         .password_length_min = 8};
     if (change != NULL) {
         change(&rig->limits);

@@ -64,6 +64,9 @@ static const struct {
      "arch T?"},
     {"system.settings", "name T, value T, description T, category T"},
     {"system.stats", "metric_name T, metric_value T"},
+    {"system.transactions",
+     "transaction_id T, owner_id T, origin T, state T, age_ms B, idle_ms B, write_count B, "
+     "write_bytes B, touched_tables_count B, snapshot_commit_seq B"},
     {"system.datatypes", "arrow_type T, kalam_type T, sql_name T, description T"},
     {"information_schema.tables", "table_catalog T, table_schema T, table_name T, table_type T"},
     {"information_schema.columns", "table_catalog T, table_schema T, table_name T, column_name T, "
