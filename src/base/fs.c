@@ -190,6 +190,46 @@ status fs_read(const char *path, size_t bytes_max, struct arena *arena, str *out
     return result;
 }
 
+status fs_read_at(const char *path, uint64_t offset, void *out, size_t bytes, struct error *err)
+{
+    int fd = open_retry(path, O_RDONLY, 0);
+    if (fd < 0) {
+        return fail(err, "open", path, errno);
+    }
+    status result = STATUS_IS_OK;
+    for (size_t got = 0; got < bytes && status_ok(result);) {
+        ssize_t n = pread(fd, (char *)out + got, bytes - got, (off_t)(offset + got));
+        if (n > 0) {
+            got += (size_t)n;
+        } else if (n == 0) {
+            result = error_set(err, ERROR_CORRUPT, "%s is shorter than it was", last_part(path));
+        } else if (errno != EINTR) {
+            result = fail(err, "read", path, errno);
+        }
+    }
+    (void)close(fd);
+    return result;
+}
+
+status fs_replace_tail(const char *path, uint64_t offset, str tail, struct error *err)
+{
+    int fd = open_retry(path, O_WRONLY, 0);
+    if (fd < 0) {
+        return fail(err, "open", path, errno);
+    }
+    status result = STATUS_IS_OK;
+    if (ftruncate(fd, (off_t)offset) != 0 || lseek(fd, (off_t)offset, SEEK_SET) < 0) {
+        result = fail(err, "cut", path, errno);
+    }
+    if (status_ok(result)) {
+        result = write_all(fd, path, tail, err);
+    }
+    if (close(fd) != 0 && status_ok(result)) {
+        result = fail(err, "close", path, errno);
+    }
+    return result;
+}
+
 status fs_unlink(const char *path, struct error *err)
 {
     int error = FAULT_ERRNO("fs.unlink");

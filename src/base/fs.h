@@ -22,6 +22,12 @@ MUST_USE status fs_write_durable(const char *path, str content, unsigned mode, s
 /* NOT_FOUND: no such file; LIMIT: longer than `bytes_max`. The content lives in the arena. */
 MUST_USE status fs_read(const char *path, size_t bytes_max, struct arena *arena, str *out,
                         struct error *err);
+/* Exactly the `bytes` bytes at `offset` into `out`. NOT_FOUND; CORRUPT: the file is shorter. */
+MUST_USE status fs_read_at(const char *path, uint64_t offset, void *out, size_t bytes,
+                           struct error *err);
+/* What stands in an existing file from `offset` on becomes `tail`; no fsync. On an error the file
+ * is torn. */
+MUST_USE status fs_replace_tail(const char *path, uint64_t offset, str tail, struct error *err);
 /* Removes a file; a missing one is OK. */
 MUST_USE status fs_unlink(const char *path, struct error *err);
 /* Removes a folder when it is empty; one that is not, or is missing, is OK and stays. */

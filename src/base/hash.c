@@ -22,6 +22,11 @@ uint64_t hash_u64(uint64_t v)
     return XXH3_64bits(&v, sizeof v);
 }
 
+uint64_t hash_xxh64(str s)
+{
+    return XXH64(s.p != NULL ? s.p : "", s.n, 0);
+}
+
 hash128 hash128_bytes(str s)
 {
     XXH128_hash_t h = XXH3_128bits(s.p != NULL ? s.p : "", s.n);

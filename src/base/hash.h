@@ -11,6 +11,8 @@
 uint64_t hash_bytes(str s);
 uint64_t hash_bytes_seeded(str s, uint64_t seed);
 uint64_t hash_u64(uint64_t v);
+/* XXH64, seed 0: what bloom filters of Parquet files are made with. */
+uint64_t hash_xxh64(str s);
 
 typedef struct {
     uint64_t low;

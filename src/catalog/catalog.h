@@ -24,6 +24,9 @@ enum table_access {
 const char *table_access_name(enum table_access level); /* "Private" as in options JSON */
 bool table_access_parse(str text, enum table_access *out);
 
+enum { TABLE_BLOOM_DEFAULT = 0 };
+#define TABLE_BLOOM_UNIT 1e6
+
 struct flush_policy {
     uint32_t rows;       /* 0: not by rows */
     uint32_t interval_s; /* 0: not by time */
@@ -40,6 +43,8 @@ struct table {
     enum table_access access;
     struct flush_policy flush;
     uint32_t ttl_s; /* STREAM */
+    uint32_t bloom; /* TABLE_BLOOM_DEFAULT, or 1 + false positives of its filters in millionths; so
+                       1: no filters */
     str storage_id;
     bool uses_user_storage;
     str comment;
@@ -181,6 +186,7 @@ struct table_spec {
     enum table_access access;
     struct flush_policy flush;
     uint32_t ttl_s;
+    uint32_t bloom; /* as in struct table */
     str storage_id; /* empty: "local" */
     bool uses_user_storage;
     str comment;

@@ -85,6 +85,7 @@ static status evaluate_create(struct change *change, struct commit_txn *txn, str
                           .version = 1,
                           .access = spec->access,
                           .flush = spec->flush,
+                          .bloom = spec->bloom,
                           .ttl_s = spec->ttl_s,
                           .storage_id =
                               spec->storage_id.n > 0 ? spec->storage_id : STR_LIT("local"),

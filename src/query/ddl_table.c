@@ -116,6 +116,9 @@ status run_create_table(struct run *run, struct error *err)
         .flush = {.rows = (uint32_t)part->options.flush_rows.value,
                   .interval_s = (uint32_t)part->options.flush_interval_s.value},
         .ttl_s = (uint32_t)part->options.ttl_s.value,
+        .bloom = part->options.bloom_filter_ppm.is_set
+                     ? (uint32_t)part->options.bloom_filter_ppm.value + 1
+                     : TABLE_BLOOM_DEFAULT,
         .storage_id = part->options.storage_id,
         .uses_user_storage = part->options.use_user_storage.value != 0};
     if (kind != TABLE_STREAM && spec.flush.rows == 0 && spec.flush.interval_s == 0) {

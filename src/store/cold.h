@@ -31,6 +31,12 @@ struct cold_written {
     str stats; /* JSON as in struct segment; lives in the arena */
 };
 
+/* The end of a file: filters and footer. bytes 0: not known. */
+struct cold_tail {
+    uint64_t bytes;
+    hash128 checksum; /* XXH3-128 */
+};
+
 struct cold_engine {
     void *context;
     /* Writes one file from `source`, whose rows ascend by `_seq`; closes the source in any case. No
@@ -38,6 +44,11 @@ struct cold_engine {
     status (*write_parquet)(void *context, struct cold_slot slot, const char *path,
                             const struct schema *schema, const struct duck_source *source,
                             struct arena *arena, struct cold_written *out, struct error *err);
+    /* Reads the file back and puts bloom filters into it (store/filter_write.h). `bloom` as in
+     * struct table. NULL: files stay as they were written. */
+    status (*add_filters)(void *context, struct cold_slot slot, const char *path,
+                          const struct schema *schema, uint32_t bloom, struct cold_tail *out,
+                          struct error *err);
     /* Rows of several files, one after the other; columns as in duck_scan. The slot's `read` is
      * busy until the source is closed. */
     status (*read_segments)(void *context, struct cold_slot slot,

@@ -1,5 +1,7 @@
 /* store/cold_duck.c -- see cold_duck.h. */
 #include "store/cold_duck.h"
+#include "catalog/catalog.h"
+#include "store/filter_write.h"
 
 /* -- statistics ----------------------------------------------------------------------------------
  */
@@ -120,6 +122,17 @@ static status write_parquet(void *context, struct cold_slot slot, const char *pa
     return STATUS_IS_OK;
 }
 
+static status add_filters(void *context, struct cold_slot slot, const char *path,
+                          const struct schema *schema, uint32_t bloom, struct cold_tail *out,
+                          struct error *err)
+{
+    struct cold_duck *self = context;
+    struct duck_conn *conn = NULL;
+    TRY(conn_of(context, slot.write, &conn, err));
+    double fpp = bloom == TABLE_BLOOM_DEFAULT ? self->bloom_fpp : (bloom - 1) / TABLE_BLOOM_UNIT;
+    return filter_write(conn, path, schema, fpp, out, err);
+}
+
 struct result_source {
     struct duck_result *result;
 };
@@ -187,9 +200,11 @@ void cold_duck_init(struct cold_duck *duck,
     *duck = (struct cold_duck){
         .engine = {.context = duck,
                    .write_parquet = write_parquet,
+                   .add_filters = add_filters,
                    .read_segments = read_segments,
                    .point_read = point_read},
         .get_duck = get_duck,
         .context = context,
+        .bloom_fpp = COLD_BLOOM_PERCENT / 100.0,
     };
 }

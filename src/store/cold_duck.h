@@ -11,7 +11,9 @@ struct cold_duck {
     /* The engine, opened when it is not yet. */
     status (*get_duck)(void *context, struct duck **out, struct error *err);
     void *context;
+    double bloom_fpp; /* of tables that do not say; 0: no filters */
 };
+enum { COLD_BLOOM_PERCENT = 1 }; /* what cold_duck_init sets */
 
 /* `duck->engine` is then what store_options.cold wants; the struct must outlive the store. */
 void cold_duck_init(struct cold_duck *duck,

@@ -339,6 +339,7 @@ static status step_number(struct compact *compact)
                                     .high = compact->high,
                                     .directory = compact->directory};
     segment_write_init(&compact->write, compact->store, &compact->arena, compact->schema, &segment);
+    compact->write.bloom = compact->part.table->bloom;
     compact->write.cancel = compact->cancel != NULL ? compact->cancel : &compact->is_cancelled;
     compact->write.hot_after = compact->high;
     return STATUS_IS_OK;

@@ -302,6 +302,7 @@ static status step_view(struct flush *flush)
         .directory = flush->directory,
     };
     segment_write_init(&flush->write, flush->store, &flush->arena, flush->schema, &segment);
+    flush->write.bloom = flush->part.table->bloom;
     flush->write.cancel = flush->cancel != NULL ? flush->cancel : &flush->is_cancelled;
     flush->write.hot_after = flush->read->state.flushed_seq;
     return read_dead(flush, segment.low, segment.high, err);

@@ -7,7 +7,8 @@ enum {
     KEY_ENTRY_DELETED = 1,
     TABLE_STATE_FORMAT = 1,
     FLUSH_INTENT_FORMAT = 1,
-    SEGMENT_FORMAT = 1,
+    SEGMENT_FORMAT_PLAIN = 1, /* without tail_bytes and tail_checksum: still read */
+    SEGMENT_FORMAT = 2,
 };
 
 void key_entry_encode(const struct key_entry *entry, char out[KEY_ENTRY_BYTES])
@@ -139,6 +140,9 @@ void segment_encode(struct buf *out, const struct segment *segment)
     buf_append_u64le(out, segment->bytes);
     buf_append_u64le(out, segment->checksum.low);
     buf_append_u64le(out, segment->checksum.high);
+    buf_append_u64le(out, segment->tail_bytes);
+    buf_append_u64le(out, segment->tail_checksum.low);
+    buf_append_u64le(out, segment->tail_checksum.high);
     buf_append_u64le(out, (uint64_t)segment->created_us);
     buf_append_u32le(out, segment->schema_version);
     buf_append_u32le(out, (uint32_t)segment->directory.n);
@@ -151,7 +155,7 @@ void segment_encode(struct buf *out, const struct segment *segment)
 static bool segment_is_sane(const struct segment *s)
 {
     return s->low < s->min_seq && s->min_seq <= s->max_seq && s->max_seq <= s->high &&
-           s->rows > 0 && s->tombstones <= s->rows &&
+           s->rows > 0 && s->tombstones <= s->rows && s->tail_bytes <= s->bytes &&
            (s->oldest_tombstone != 0) == (s->tombstones > 0) && s->schema_version > 0 &&
            s->directory.n <= SEGMENT_DIRECTORY_BYTES_MAX && s->stats.n <= SEGMENT_STATS_BYTES_MAX;
 }
@@ -172,11 +176,17 @@ status segment_decode(str bytes, struct segment *out, struct error *err)
     s.bytes = reader_u64le(&r);
     s.checksum.low = reader_u64le(&r);
     s.checksum.high = reader_u64le(&r);
+    if (format != SEGMENT_FORMAT_PLAIN) {
+        s.tail_bytes = reader_u64le(&r);
+        s.tail_checksum.low = reader_u64le(&r);
+        s.tail_checksum.high = reader_u64le(&r);
+    }
     s.created_us = (int64_t)reader_u64le(&r);
     s.schema_version = reader_u32le(&r);
     s.directory = reader_bytes(&r, reader_u32le(&r));
     s.stats = reader_bytes(&r, reader_u32le(&r));
-    if (!reader_done(&r) || format != SEGMENT_FORMAT || !segment_is_sane(&s)) {
+    bool is_known = format == SEGMENT_FORMAT_PLAIN || format == SEGMENT_FORMAT;
+    if (!reader_done(&r) || !is_known || !segment_is_sane(&s)) {
         return error_set(err, ERROR_CORRUPT, "a manifest entry of %zu bytes cannot be read",
                          bytes.n);
     }

@@ -71,6 +71,8 @@ struct segment {
     uint64_t oldest_tombstone; /* least seq of a tombstone; 0: none */
     uint64_t bytes;            /* of the file */
     hash128 checksum;          /* XXH3-128 of the file */
+    uint64_t tail_bytes;       /* of filters and footer at its end; 0: not known (format 1) */
+    hash128 tail_checksum;     /* XXH3-128 of these */
     int64_t created_us;
     uint32_t schema_version;
     str directory; /* of the file: relative to the cold root, or absolute */

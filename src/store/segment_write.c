@@ -1,6 +1,7 @@
 /* store/segment_write.c -- see segment_write.h. */
 #include "store/segment_write.h"
 #include "base/check.h"
+#include "base/fault.h"
 #include "store/store_private.h"
 
 void segment_write_init(struct segment_write *write, struct store *store, struct arena *arena,
@@ -65,6 +66,22 @@ static void counting_close(void *state)
     }
 }
 
+static status add_filters(struct segment_write *write, struct cold_slot slot, struct error *err)
+{
+    const struct cold_engine *cold = write->store->options.cold;
+    if (cold->add_filters == NULL || write->segment.rows == 0) {
+        return STATUS_IS_OK;
+    }
+    struct cold_tail tail = {0};
+    FAULT_POINT("segment.before_filters");
+    TRY(cold->add_filters(cold->context, slot, write->tmp.p, write->schema, write->bloom, &tail,
+                          err));
+    FAULT_POINT("segment.after_filters");
+    write->segment.tail_bytes = tail.bytes;
+    write->segment.tail_checksum = tail.checksum;
+    return STATUS_IS_OK;
+}
+
 status segment_write_copy(struct segment_write *write, struct cold_slot slot,
                           const struct duck_source *source, struct error *err)
 {
@@ -88,7 +105,7 @@ status segment_write_copy(struct segment_write *write, struct cold_slot slot,
     bool is_too_long = written.stats.n > SEGMENT_STATS_BYTES_MAX; /* hundreds of long texts */
     write->segment.stats = is_too_long ? STR_LIT("{}") : written.stats;
     write->segment.created_us = clock_wall_us(write->store->options.clock);
-    return STATUS_IS_OK;
+    return add_filters(write, slot, err);
 }
 
 status segment_write_sync(struct segment_write *write, struct error *err)

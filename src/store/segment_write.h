@@ -16,6 +16,7 @@ struct segment_write {
     str path;               /* of the file; .tmp is appended to it first */
     str tmp;
     struct duck_source inner;
+    uint32_t bloom;             /* as in struct table; 0 by segment_write_init */
     const atomic_count *cancel; /* not 0: stop */
     uint64_t hot_after;         /* rows above are hot ones, counted in hot_rows */
     uint64_t hot_rows;

@@ -16,7 +16,13 @@ static void fuzz_segment(str bytes)
     struct buf again;
     buf_init(&again);
     segment_encode(&again, &s);
-    CHECK(str_eq(buf_str(&again), bytes));
+    if (bytes.p[0] == 1) { /* the older format: what it says comes back in the newer one */
+        struct segment second;
+        CHECK(status_ok(segment_decode(buf_str(&again), &second, NULL)));
+        CHECK(second.number == s.number && str_eq(second.stats, s.stats) && s.tail_bytes == 0);
+    } else {
+        CHECK(str_eq(buf_str(&again), bytes));
+    }
     buf_release(&again);
 }
 
