@@ -11,7 +11,8 @@ import path from 'node:path';
 import { Server, Failure, inParallel, quoteText } from '../oracle/server.mjs';
 
 const TIMEOUT_S = 4; // of a statement
-const SLACK_MS = 12000; // parsing, planning, and a machine with other work
+const SLACK_MS = 12000; // parsing, planning
+const WALL_MS_MAX = 100000; // however busy the machine is
 const RSS_MAX = 3e9; // with sanitizers; engine.memory_bytes is 256 MiB
 const SECRET = 'kalam-attack-secret-7f3a91';
 
@@ -91,10 +92,16 @@ function rss() {
 }
 let rssMax = 0;
 
+// Seconds that pass while the machine does other work are not the server's: it is late when it had the time itself.
+function cpuMs() {
+  const fields = fs.readFileSync(`/proc/${server.child.pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+function begin() { return { at: Date.now(), cpuMs: cpuMs() }; }
 function noticeTime(began, what) {
-  const ms = Date.now() - began;
+  const ms = Date.now() - began.at;
   if (ms > slowest.ms) slowest = { ms, what };
-  if (ms > TIMEOUT_S * 1000 + SLACK_MS) fail(`takes ${ms} ms: ${what}`);
+  if (ms > TIMEOUT_S * 1000 + SLACK_MS && (ms > WALL_MS_MAX || cpuMs() - began.cpuMs > TIMEOUT_S * 1000 + SLACK_MS)) fail(`takes ${ms} ms: ${what}`);
 }
 
 function check(r, what) {
@@ -105,7 +112,7 @@ function check(r, what) {
 }
 
 async function refuse(session, sql) {
-  const began = Date.now();
+  const began = begin();
   const r = await session.sql(sql);
   noticeTime(began, sql.slice(0, 200));
   check(r, sql);
@@ -205,10 +212,10 @@ function shapes() {
 }
 
 async function blowUp(session, name, sql, mustFail) {
-  const began = Date.now();
+  const began = begin();
   let r;
   try {
-    r = await session.sql(sql, undefined, { timeout: 60000 });
+    r = await session.sql(sql, undefined, { timeout: WALL_MS_MAX + 20000 });
   } catch (e) {
     fail(`${name}: ${e.message}`);
   }

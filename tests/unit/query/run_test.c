@@ -609,7 +609,8 @@ TEST(a_statement_that_finds_no_engine_free_is_told_so)
 {
     rig_open_with(&rig, one_at_a_time);
     rig_do(&rig, "SELECT 1 AS one");
-    EXPECT_OK(query_enter_heavy(rig.engine, &rig.err), &rig.err);
+    struct heavy_pass pass;
+    EXPECT_OK(query_enter_heavy(rig.engine, false, 0, &pass, &rig.err), &rig.err);
     atomic_count_set(&has_answered, 0);
     struct rig_query q;
     struct thread thread = {0};
@@ -622,7 +623,7 @@ TEST(a_statement_that_finds_no_engine_free_is_told_so)
     EXPECT_STR(str_from(rig_query_answer(&q)),
                "503 SERVER_BUSY: Statement 1 failed: no engine was free within 10000 ms");
     rig_query_close(&q);
-    query_leave_heavy(rig.engine);
+    query_leave_heavy(rig.engine, &pass);
     EXPECT_ROWS(&rig, "root", "SELECT 2 AS two", "[[2]]");
     rig_close(&rig);
 }
