@@ -3,6 +3,7 @@
 #include "auth/token_cache.h"
 #include "auth/lru.h"
 #include "base/check.h"
+#include "base/hash.h"
 #include "engine/crypto_digest.h"
 
 struct token_cache {
@@ -10,8 +11,14 @@ struct token_cache {
     str secret;
     struct lock lock; /* guards all below; LOCK_AUTH */
     struct lru identities;
-    uint64_t hits;
     uint64_t misses;
+    atomic_count hits; /* not under the lock */
+};
+
+struct token_memo_entry {
+    struct token_identity identity;
+    size_t token_bytes;
+    char token[];
 };
 
 struct token_cache *token_cache_create(const struct clock *clock, str secret, uint32_t entries_max)
@@ -35,20 +42,25 @@ void token_cache_destroy(struct token_cache *cache)
     mem_free(cache);
 }
 
+static bool is_current(const struct token_identity *identity, int64_t now_s)
+{
+    return identity->expires_s + TOKEN_LEEWAY_S >= now_s;
+}
+
 static bool find(struct token_cache *cache, str hash, int64_t now_s,
                  struct token_identity *identity)
 {
     lock_take(&cache->lock);
     const struct token_identity *found = lru_find(&cache->identities, hash);
-    bool is_valid = found != NULL && found->expires_s + TOKEN_LEEWAY_S >= now_s;
+    bool is_valid = found != NULL && is_current(found, now_s);
     if (is_valid) {
         *identity = *found;
     } else if (found != NULL) {
         lru_remove(&cache->identities, hash);
     }
-    cache->hits += is_valid;
     cache->misses += !is_valid;
     lock_give(&cache->lock);
+    (void)atomic_count_add(&cache->hits, is_valid);
     return is_valid;
 }
 
@@ -95,12 +107,52 @@ status token_cache_verify(struct token_cache *cache, str token, struct token_ide
     return result;
 }
 
+/* -- memos ------------------------------------------------------------------------------------- */
+
+static void drop_entry(struct token_memo_entry **slot)
+{
+    if (*slot != NULL) {
+        crypto_wipe((*slot)->token, (*slot)->token_bytes);
+        mem_free(*slot);
+        *slot = NULL;
+    }
+}
+
+void token_memo_release(struct token_memo *memo)
+{
+    for (unsigned i = 0; i < TOKEN_MEMO_SLOTS; i++) {
+        drop_entry(&memo->slots[i]);
+    }
+}
+
+status token_memo_verify(struct token_memo *memo, struct token_cache *cache, str token,
+                         struct token_identity *identity, const char **reason, struct error *err)
+{
+    struct token_memo_entry **slot = &memo->slots[hash_bytes(token) % TOKEN_MEMO_SLOTS];
+    int64_t now_s = clock_wall_us(cache->clock) / 1000000;
+    if (*slot != NULL && crypto_equal(str_of((*slot)->token, (*slot)->token_bytes), token) &&
+        is_current(&(*slot)->identity, now_s)) {
+        *identity = (*slot)->identity;
+        (void)atomic_count_add(&cache->hits, 1);
+        return STATUS_IS_OK;
+    }
+    TRY(token_cache_verify(cache, token, identity, reason, err));
+    drop_entry(slot);
+    *slot = mem_alloc(sizeof **slot + token.n);
+    (*slot)->identity = *identity;
+    (*slot)->token_bytes = token.n;
+    memcpy((*slot)->token, token.p, token.n);
+    return STATUS_IS_OK;
+}
+
+/* -- what it did ------------------------------------------------------------------------------- */
+
 struct token_cache_counts token_cache_counts(struct token_cache *cache)
 {
     lock_take(&cache->lock);
     struct token_cache_counts counts = {
         .entries = lru_count(&cache->identities),
-        .hits = cache->hits,
+        .hits = atomic_count_get(&cache->hits),
         .misses = cache->misses,
     };
     lock_give(&cache->lock);

@@ -23,26 +23,54 @@ static status refuse(const char *reason, struct error *err)
     return error_set(err, ERROR_INVALID_CREDENTIALS, "Invalid credentials");
 }
 
-status bearer_check_token(struct server *server, str token, struct arena *arena, struct caller *out,
-                          struct error *err)
+/* The published record of whom the token was signed for. */
+static status find_caller(struct server *server, const struct token_identity *identity,
+                          struct arena *arena, struct caller *out, struct error *err)
 {
-    struct token_identity identity;
-    const char *reason = "";
-    status result = token_cache_verify(server->tokens, token, &identity, &reason, err);
-    if (!status_ok(result)) {
-        log_debug("auth", "token_refused", "reason=\"%s\"", reason);
-        return result;
-    }
-    struct user *user = catalog_find_user(server->catalog, token_identity_user(&identity));
+    status result = STATUS_IS_OK;
+    struct user *user = catalog_find_user(server->catalog, token_identity_user(identity));
     if (user == NULL || user->deleted_us != 0) {
         result = refuse("no such user", err);
-    } else if (identity.has_role && identity.role != user->role) {
+    } else if (identity->has_role && identity->role != user->role) {
         result = refuse("the role has changed", err);
     } else {
         *out = (struct caller){arena_copy(arena, user->id), user->role};
     }
     user_give(user);
     return result;
+}
+
+/* `memo` NULL: the thread has none. */
+static status check_token(struct server *server, struct token_memo *memo, str token,
+                          struct arena *arena, struct caller *out, struct error *err)
+{
+    struct token_identity identity;
+    const char *reason = "";
+    status result = memo != NULL
+                        ? token_memo_verify(memo, server->tokens, token, &identity, &reason, err)
+                        : token_cache_verify(server->tokens, token, &identity, &reason, err);
+    if (!status_ok(result)) {
+        log_debug("auth", "token_refused", "reason=\"%s\"", reason);
+        return result;
+    }
+    return find_caller(server, &identity, arena, out, err);
+}
+
+status bearer_check_token(struct server *server, str token, struct arena *arena, struct caller *out,
+                          struct error *err)
+{
+    return check_token(server, NULL, token, arena, out, err);
+}
+
+/* That of the loop of the call. */
+static struct token_memo *memo_of(struct server *server, const struct http_call *call)
+{
+    for (unsigned i = 0; i < server->loop_count; i++) {
+        if (server->loops[i].home == call->home) {
+            return &server->loops[i].tokens;
+        }
+    }
+    return NULL;
 }
 
 status bearer_check(struct server *server, struct http_call *call, struct caller *out,
@@ -57,5 +85,5 @@ status bearer_check(struct server *server, struct http_call *call, struct caller
         !bearer_token(header->value, false, &token)) {
         return refuse("not one header of scheme Bearer", err);
     }
-    return bearer_check_token(server, token, &call->arena, out, err);
+    return check_token(server, memo_of(server, call), token, &call->arena, out, err);
 }

@@ -3,7 +3,7 @@
  *           WebSocket's `authenticate`.
  * Manners:  a token says who someone was; the role and the right to be here come from the published
  *           user record at every use, so a demotion or a deletion acts at once.
- * Threads:  any; never blocks. */
+ * Threads:  any, but for bearer_check; never blocks. */
 #ifndef SERVER_BEARER_H
 #define SERVER_BEARER_H
 
@@ -20,7 +20,8 @@ struct caller {
 /* Of the text of a token. UNAUTHENTICATED: TOKEN_EXPIRED or INVALID_CREDENTIALS. */
 MUST_USE status bearer_check_token(struct server *server, str token, struct arena *arena,
                                    struct caller *out, struct error *err);
-/* Of the Authorization header ("Bearer", as written). MISSING_AUTHORIZATION too. */
+/* Of the Authorization header ("Bearer", as written), on the loop of the call.
+ * MISSING_AUTHORIZATION too. */
 MUST_USE status bearer_check(struct server *server, struct http_call *call, struct caller *out,
                              struct error *err);
 /* The token of an Authorization header; false: it is none of the scheme Bearer. */

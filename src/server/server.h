@@ -58,6 +58,7 @@ struct server_wires {
 struct server_loop {
     struct loop *loop;
     struct http_home *home;
+    struct token_memo tokens; /* its own */
     struct thread thread;
 };
 

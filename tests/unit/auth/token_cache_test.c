@@ -107,3 +107,73 @@ TEST(token_cache_full_forgets_the_least_used)
         buf_release(&tokens[i]);
     }
 }
+
+/* Twice as many tokens as slots: most slots change hands, and nobody gets another's identity. */
+TEST(token_memo_verify_of_tokens_that_share_slots_gives_each_its_own_identity)
+{
+    struct fake_clock fake;
+    struct buf token;
+    struct error err;
+    struct token_memo memo = {{NULL}};
+    struct token_identity identity;
+    enum { TOKENS = 2 * TOKEN_MEMO_SLOTS, ROUNDS = 3 };
+    fake_clock_init(&fake, NOW * INT64_C(1000000));
+    buf_init(&token);
+    struct token_cache *cache = token_cache_create(&fake.clock, SECRET, TOKENS);
+    for (int i = 0; i < ROUNDS * TOKENS; i++) {
+        char user[16];
+        (void)snprintf(user, sizeof user, "user%d", i % TOKENS);
+        sign(&token, str_from(user), NOW + 100);
+        EXPECT_OK(token_memo_verify(&memo, cache, buf_str(&token), &identity, NULL, &err), &err);
+        EXPECT(str_eq(token_identity_user(&identity), str_from(user)));
+    }
+    EXPECT_UINT(token_cache_counts(cache).misses, TOKENS);
+    EXPECT_UINT(token_cache_counts(cache).hits, (ROUNDS - 1) * TOKENS);
+    token_memo_release(&memo);
+    token_cache_destroy(cache);
+    buf_release(&token);
+}
+
+TEST(token_memo_verify_of_a_known_token_that_has_expired_says_so)
+{
+    struct fake_clock fake;
+    struct buf token;
+    struct error err;
+    struct token_memo memo = {{NULL}};
+    struct token_identity identity;
+    fake_clock_init(&fake, NOW * INT64_C(1000000));
+    buf_init(&token);
+    struct token_cache *cache = token_cache_create(&fake.clock, SECRET, 10);
+    sign(&token, STR_LIT("alice"), NOW + 100);
+    EXPECT_OK(token_memo_verify(&memo, cache, buf_str(&token), &identity, NULL, &err), &err);
+    EXPECT_OK(token_memo_verify(&memo, cache, buf_str(&token), &identity, NULL, &err), &err);
+    fake_clock_advance(&fake, 161 * INT64_C(1000000));
+    EXPECT_STATUS(token_memo_verify(&memo, cache, buf_str(&token), &identity, NULL, &err),
+                  UNAUTHENTICATED);
+    EXPECT(err.id == ERROR_TOKEN_EXPIRED);
+    token_memo_release(&memo);
+    token_cache_destroy(cache);
+    buf_release(&token);
+}
+
+TEST(token_memo_verify_of_a_token_cut_short_or_changed_refuses_it)
+{
+    struct fake_clock fake;
+    struct buf token;
+    struct error err;
+    struct token_memo memo = {{NULL}};
+    struct token_identity identity;
+    fake_clock_init(&fake, NOW * INT64_C(1000000));
+    buf_init(&token);
+    struct token_cache *cache = token_cache_create(&fake.clock, SECRET, 10);
+    sign(&token, STR_LIT("alice"), NOW + 100);
+    EXPECT_OK(token_memo_verify(&memo, cache, buf_str(&token), &identity, NULL, &err), &err);
+    str cut = str_slice(buf_str(&token), 0, token.n - 1);
+    EXPECT_STATUS(token_memo_verify(&memo, cache, cut, &identity, NULL, &err), UNAUTHENTICATED);
+    token.p[token.n - 2] = token.p[token.n - 2] == 'A' ? 'B' : 'A';
+    EXPECT_STATUS(token_memo_verify(&memo, cache, buf_str(&token), &identity, NULL, &err),
+                  UNAUTHENTICATED);
+    token_memo_release(&memo);
+    token_cache_destroy(cache);
+    buf_release(&token);
+}
