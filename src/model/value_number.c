@@ -90,6 +90,33 @@ static void find_shortest(const struct real_form *form, double v, struct shortes
     }
 }
 
+/* A DOUBLE of at most four decimals, such as an amount, without printf: n / 10^k that reads back.
+ * No other text of so few digits does, so it is the one that find_shortest would find. False: not
+ * so. */
+static bool find_short(double v, struct shortest *s)
+{
+    double power = 1;
+    for (int decimals = 1; decimals <= 4; decimals++) {
+        power *= 10;
+        double whole = rint(v * power);
+        if (whole >= 1e15) {
+            return false;
+        }
+        if (whole / power == v) {
+            char text[DIGITS_MAX];
+            int at = DIGITS_MAX;
+            for (int64_t rest = (int64_t)whole; rest > 0; rest /= 10) {
+                text[--at] = (char)('0' + rest % 10);
+            }
+            s->count = DIGITS_MAX - at;
+            s->exponent = s->count - 1 - decimals;
+            memcpy(s->digits, text + at, (size_t)s->count);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void append_zeros(struct buf *out, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -140,7 +167,9 @@ static void append_real(struct buf *out, const struct real_form *form, double v)
         buf_append_c(out, ".0");
     } else {
         struct shortest s;
-        find_shortest(form, v, &s);
+        if (form->is_float || !find_short(v, &s)) {
+            find_shortest(form, v, &s);
+        }
         append_shortest(out, form, &s);
     }
 }
