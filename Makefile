@@ -2,10 +2,11 @@
 JOBS ?= $(shell nproc)
 PORT ?= 8080
 CYCLES ?= 100
+TRANSACTIONS ?= 100000
 SECONDS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run demo test check format crash fuzz bench clean
+.PHONY: help deps build run demo test check format crash history fuzz bench clean
 
 help: ## this list
 	@echo 'KalamDB: make run, then follow what it prints.'
@@ -42,6 +43,11 @@ crash: deps ## kill and restart the server CYCLES=n times and compare
 	@cmake --preset debug >/dev/null
 	@cmake --build build/debug -j $(JOBS)
 	@tools/crash $(CYCLES)
+
+history: deps ## check TRANSACTIONS=n transactions with kills for snapshot isolation
+	@cmake --preset clang >/dev/null
+	@cmake --build build/clang -j $(JOBS)
+	@KALAM_SERVER=$(CURDIR)/build/clang/bin/kalamdb-server KALAM_HISTORY_TRANSACTIONS=$(TRANSACTIONS) node tests/history/history_test.mjs
 
 fuzz: deps ## run every fuzz target for SECONDS=n
 	@tools/fuzz $(SECONDS) $(JOBS)

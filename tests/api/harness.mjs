@@ -26,7 +26,7 @@ process.on('exit', () => {
   for (const server of running) server.child?.kill('SIGKILL');
 });
 
-// { server: { port: 0 } } as TOML; a test's settings win over these, section by section.
+// { server: { port: 0 } } as TOML; a test's settings win over these, section by section. { key: 1 } is a top-level setting.
 const DEFAULTS = {
   server: { host: '127.0.0.1', port: 0 },
   storage: {},
@@ -45,8 +45,10 @@ const DEFAULTS = {
 };
 
 function tomlOf(settings) {
-  const lines = [];
-  for (const [section, values] of Object.entries(settings)) {
+  const isSection = ([, values]) => typeof values === 'object';
+  const all = Object.entries(settings);
+  const lines = all.filter((e) => !isSection(e)).map(([key, value]) => `${key} = ${JSON.stringify(value)}`);
+  for (const [section, values] of all.filter(isSection)) {
     if (Object.keys(values).length === 0) continue;
     lines.push(`[${section}]`);
     for (const [key, value] of Object.entries(values)) lines.push(`${key} = ${JSON.stringify(value)}`);
@@ -70,7 +72,7 @@ export class Server {
     settings.storage.data_path = path.join(this.dir, 'data');
     settings.logging.logs_path = path.join(this.dir, 'logs');
     for (const [section, values] of Object.entries(this.options.settings ?? {})) {
-      settings[section] = { ...settings[section], ...values };
+      settings[section] = typeof values === 'object' ? { ...settings[section], ...values } : values;
     }
     this.tomlPath = path.join(this.dir, 'server.toml');
     fs.writeFileSync(this.tomlPath, tomlOf(settings));
