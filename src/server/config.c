@@ -144,12 +144,24 @@ static str canonical_key(struct loading *loading, str key)
     return arena_format(loading->arena, "auth" STR_FMT, STR(rest));
 }
 
+/* "limits" of "limits.max_message_size": a section that is left empty is none too many. */
+static bool is_section(str key)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        str own = str_from(settings[i].shown.key);
+        if (own.n > key.n && own.p[key.n] == '.' && str_starts_with(own, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static status take_entry(struct loading *loading, const struct toml_entry *entry, str key,
                          struct error *err)
 {
     const struct setting *setting = setting_find(key);
     if (setting == NULL) {
-        if (entry->kind != TOML_TABLE || entry->as.count == 0) {
+        if (entry->kind != TOML_TABLE || (entry->as.count == 0 && !is_section(key))) {
             config_warn(loading, arena_format(loading->arena,
                                               "%s:%u: " STR_FMT " is not a setting; it is ignored",
                                               loading->name, entry->line, STR(key)));

@@ -1,6 +1,8 @@
 /* server/config_rules.c -- what must hold of a configuration beyond each value by itself. */
 #include "server/settings.h"
 
+#include "base/log.h"
+
 enum { SECRET_BYTES_MIN = 32 };
 
 #define ROW(name) (setting_find(STR_LIT(name)))
@@ -46,14 +48,37 @@ static status check_one_of(struct loading *loading, const struct setting *settin
     return result;
 }
 
+static status check_levels(struct loading *loading, struct error *err)
+{
+    const struct config_list *list = &loading->config->logging_levels;
+    struct log_module_level ignored;
+    if (list->count > LOG_MODULES_MAX) {
+        return config_refuse(loading, ROW("logging.levels"),
+                             arena_format(loading->arena, "%u modules", list->count),
+                             arena_format(loading->arena, "at most %d", LOG_MODULES_MAX), err);
+    }
+    for (unsigned i = 0; i < list->count; i++) {
+        if (!log_module_level_parse(list->items[i], &ignored)) {
+            return config_refuse(
+                loading, ROW("logging.levels"),
+                arena_format(loading->arena, "\"" STR_FMT "\"", STR(list->items[i])),
+                STR_LIT("a module, = and trace, debug, info, warn or error"), err);
+        }
+    }
+    return STATUS_IS_OK;
+}
+
 static status check_words(struct loading *loading, struct error *err)
 {
     static const char *const levels[] = {"trace", "debug", "info", "warn", "error", NULL};
     static const char *const formats[] = {"compact", "pretty", "json", NULL};
+    static const char *const accesses[] = {"local", "token", "off", NULL};
     static const char *const durabilities[] = {"sync", "async", NULL};
     static const char *const compressions[] = {"zstd", "snappy", "uncompressed", NULL};
     TRY(check_one_of(loading, ROW("logging.level"), levels, err));
     TRY(check_one_of(loading, ROW("logging.format"), formats, err));
+    TRY(check_one_of(loading, ROW("metrics.access"), accesses, err));
+    TRY(check_levels(loading, err));
     TRY(check_one_of(loading, ROW("storage.durability"), durabilities, err));
     return check_one_of(loading, ROW("parquet.compression"), compressions, err);
 }

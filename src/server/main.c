@@ -118,10 +118,17 @@ static void raise_descriptors(void)
 
 static status open_log(const struct config *config, struct arena *arena, struct error *err)
 {
-    struct log_options options = {
-        .level = LOG_INFO, .format = LOG_COMPACT, .to_console = config->logging_to_console};
+    struct log_options options = {.level = LOG_INFO,
+                                  .format = LOG_COMPACT,
+                                  .to_console = config->logging_to_console,
+                                  .file_bytes_max = config->logging_rotate_bytes,
+                                  .old_files_max = config->logging_rotate_files};
     (void)log_level_parse(config->logging_level, &options.level);
     (void)log_format_parse(config->logging_format, &options.format);
+    for (unsigned i = 0; i < config->logging_levels.count && i < LOG_MODULES_MAX; i++) {
+        options.module_count += log_module_level_parse(config->logging_levels.items[i],
+                                                       &options.modules[options.module_count]);
+    }
     if (config->logging_path.n > 0) {
         options.directory = str_cstr(arena, config->logging_path);
     }

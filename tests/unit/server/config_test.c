@@ -173,6 +173,27 @@ TEST(config_parse_ignores_what_it_does_not_know_and_says_so)
     done();
 }
 
+TEST(config_parse_of_an_empty_section_that_has_settings_says_nothing)
+{
+    struct config c = parse("[limits]\n[storage]\n[performance]\n[security]\n[nonsense]\n", NULL);
+    EXPECT_UINT(c.warnings.count, 1);
+    EXPECT(str_find(c.warnings.items[0], STR_LIT("nonsense is not a setting")) >= 0);
+    done();
+}
+
+TEST(config_parse_reads_levels_of_modules_and_refuses_what_is_none)
+{
+    const char *const environment[] = {"KALAMDB_LOG_LEVELS=live=debug, http=warn", NULL};
+    struct config c = parse("[logging]\nlevels = [\"net=error\"]\n", environment);
+    EXPECT_UINT(c.logging_levels.count, 2);
+    EXPECT_STR(c.logging_levels.items[1], "http=warn");
+    done();
+    expect_refused("[logging]\nlevels = [\"live\"]\n", NULL,
+                   "server.toml:2: logging.levels: found \"live\", expected a module, = and trace");
+    expect_refused("[metrics]\naccess = \"all\"\n", NULL,
+                   "server.toml:2: metrics.access: found \"all\", expected local, token or off");
+}
+
 TEST(config_parse_of_an_exposed_server_wants_origins_and_a_real_secret)
 {
     expect_refused("[server]\nhost = \"0.0.0.0\"\n", NULL,
