@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "engine/kv_lease.h"
 #include "engine/kv_overlay.h"
 #include "model/limits.h"
@@ -289,6 +290,7 @@ static void note_written(void *context, status result, const struct kv_head *hea
 
 static status write_once(struct committer *c, const struct kv_txn *txns, size_t count, bool sync)
 {
+    uint64_t start_us = clock_mono_us(c->clock);
     lock_take(&c->lock);
     c->write_done = false;
     lock_give(&c->lock);
@@ -299,6 +301,9 @@ static status write_once(struct committer *c, const struct kv_txn *txns, size_t 
     }
     status result = c->write_result;
     lock_give(&c->lock);
+    if (sync) {
+        metric_observe(METRIC_FSYNC_DURATION, 0, 0, clock_mono_us(c->clock) - start_us);
+    }
     return result;
 }
 
@@ -322,7 +327,9 @@ static void keep_generations(struct committer *c, const struct kv_txn *txns, siz
 /* IO, whatever went wrong: after a failed sync nobody knows what is on disk. */
 static status sync_store(struct committer *c, struct error *err)
 {
+    uint64_t start_us = clock_mono_us(c->clock);
     status result = kv_sync(c->store, err);
+    metric_observe(METRIC_FSYNC_DURATION, 0, 0, clock_mono_us(c->clock) - start_us);
     (void)atomic_count_add(&c->syncs, 1);
     return status_ok(result) ? result : status_from(STATUS_IO);
 }
@@ -535,7 +542,10 @@ static void run_group(struct committer *c, struct request_list *list)
                            "the store failed; whether this was written shows after a restart");
     }
     (void)atomic_count_add(&c->requests, count);
-    (void)atomic_count_add(&c->group_us_total, clock_mono_us(c->clock) - start_us);
+    uint64_t took_us = clock_mono_us(c->clock) - start_us;
+    (void)atomic_count_add(&c->group_us_total, took_us);
+    metric_observe(METRIC_COMMIT_REQUESTS, 0, 0, count);
+    metric_observe(METRIC_COMMIT_DURATION, 0, 0, took_us);
     if (!status_ok(result)) {
         refuse_group(c, list, &err, result);
     } else if (durable) {
@@ -664,7 +674,9 @@ static void *run_syncs(void *argument)
         uint64_t number = c->sync_wanted;
         lock_give(&c->lock);
         struct error err = {0};
+        uint64_t start_us = clock_mono_us(c->clock);
         status result = kv_sync(c->store, &err);
+        metric_observe(METRIC_FSYNC_DURATION, 0, 0, clock_mono_us(c->clock) - start_us);
         (void)atomic_count_add(&c->syncs, 1);
         lock_take(&c->lock);
         if (!status_ok(result)) {

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "jobs/work.h"
 #include "model/key.h"
 #include "store/compact.h"
@@ -218,6 +219,9 @@ static void move(struct jobs *jobs, struct job *job, enum job_state to)
     CHECK(job_state_may_move(job->state, to));
     log_info("jobs", "moved", "job=%s from=%s to=%s table=%s.%s", job->id,
              job_state_name(job->state), job_state_name(to), job->namespace_name, job->table_name);
+    metric_add(METRIC_JOB_MOVES,
+               metric_label_find(METRIC_LABEL_JOB_TYPE, str_from(job_kind_name(job->kind))),
+               metric_label_find(METRIC_LABEL_JOB_STATE, str_from(job_state_name(to))), 1);
     job->state = to;
     job->updated_us = clock_wall_us(jobs->options.clock);
     if (to == JOB_RUNNING && job->started_us == 0) {

@@ -138,6 +138,10 @@ static status clean_up(struct work *work, struct error *err)
             say(work, "Removed %llu partitions and %llu files of %s:%s",
                 (unsigned long long)one.partitions, (unsigned long long)one.files,
                 work->job->namespace_name, work->job->table_name);
+            log_info("family", "drop", "name=\"%s.%s\" table=%lu partitions=%llu result=%s",
+                     work->job->namespace_name, work->job->table_name,
+                     (unsigned long)dropped[i].id.v, (unsigned long long)one.partitions,
+                     status_ok(result) ? "ok" : "failed");
         }
     }
     arena_release(&arena);

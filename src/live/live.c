@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "live/live_private.h"
 #include "store/keys.h"
 
@@ -152,7 +153,10 @@ static void inbox_add_set(struct live_loop *l, struct change_set *set, size_t by
         return;
     }
     const struct inbox_item item = {
-        .kind = INBOX_CHANGES, .set = change_set_take(set), .bytes = bytes};
+        .kind = INBOX_CHANGES,
+        .set = change_set_take(set),
+        .bytes = bytes,
+        .told_us = clock_mono_us(l->live->options.clock)};
     inbox_add(l, &item);
 }
 
@@ -489,6 +493,10 @@ static void next_work(struct live_loop *l)
         return;
     case INBOX_CHANGES:
         break;
+    }
+    if (l->work_change == 0) {
+        metric_observe(METRIC_LIVE_LAG, 0, 0,
+                       clock_mono_us(l->live->options.clock) - item->told_us);
     }
     struct feed *feed = l->work_change < item->set->count ? feed_of(l, item->set) : NULL;
     if (feed == NULL) {

@@ -19,6 +19,7 @@ struct inbox_item {
     enum inbox_kind kind;
     struct change_set *set; /* CHANGES: counted */
     size_t bytes;           /* CHANGES */
+    uint64_t told_us;       /* CHANGES: monotonic, when they were published */
     table_id table;         /* TABLE */
     bool is_dropped;        /* TABLE */
     uint64_t number;        /* KILL */

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "query/find_rows.h"
 #include "query/mutant.h"
+#include "query/observe.h"
 #include "query/system.h"
 #include "sql/select_text.h"
 

@@ -1,6 +1,7 @@
 /* query/plan_cache.c -- a map and a list in order of use, newest first. */
 #include "query/plan_cache.h"
 #include "base/map.h"
+#include "base/metric.h"
 
 struct entry {
     struct entry *newer;
@@ -29,12 +30,20 @@ void plan_give(struct plan *plan)
     }
 }
 
+static void collect(void *context, struct metric_samples *out)
+{
+    struct plan_cache_statistics statistics;
+    plan_cache_statistics_get(context, &statistics);
+    metric_sample_cache(out, "plan", statistics.hits, statistics.misses, statistics.entries);
+}
+
 struct plan_cache *plan_cache_create(uint32_t entries_max)
 {
     struct plan_cache *cache = mem_alloc_zeroed(sizeof *cache);
     lock_init(&cache->lock, LOCK_PLAN_CACHE);
     map_init(&cache->entries);
     cache->entries_max = entries_max;
+    metric_collector_add(collect, cache);
     return cache;
 }
 
@@ -71,6 +80,7 @@ void plan_cache_clear(struct plan_cache *cache)
 
 void plan_cache_destroy(struct plan_cache *cache)
 {
+    metric_collector_remove(collect, cache);
     plan_cache_clear(cache);
     map_release(&cache->entries);
     lock_release(&cache->lock);

@@ -3,6 +3,7 @@
 
 #include "query/expression.h"
 #include "query/find_rows.h"
+#include "query/observe.h"
 
 /* What the statement selects, bound. */
 struct point {
@@ -165,6 +166,7 @@ status point_select(struct run *run, bool *done, struct error *err)
     if (table == NULL) {
         return STATUS_IS_OK;
     }
+    observe_table(run->query, table->namespace_name, table->name);
     observe_table(run->query, table->namespace_name, table->name);
     TRY(query_may_read(&run->session, table, err));
     struct schema *schema = NULL;

@@ -5,6 +5,7 @@
 #include "auth/lockout.h"
 #include "auth/password.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "engine/crypto_digest.h"
 #include "engine/crypto_password.h"
 #include "model/limits.h"
@@ -167,6 +168,7 @@ static void limit(struct http_call *call, const char *message)
 {
     struct server *server = call->server;
     if (!rate_limiter_take(server->login_rate, call->client_ip, NULL)) {
+        metric_add(METRIC_RATE_LIMITED, METRIC_SLOT(LIMIT, LOGINS), 0, 1);
         http_add_header(call, "Retry-After", STR_LIT("1"));
         api_answer_flat(call, 429, "rate_limited", str_from(message));
     }

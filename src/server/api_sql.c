@@ -14,6 +14,7 @@
 #include "server/api_sql.h"
 
 #include "base/log.h"
+#include "base/metric.h"
 #include "server/api_common.h"
 #include "server/bearer.h"
 #include "server/multipart.h"
@@ -65,6 +66,7 @@ void api_sql_head(struct http_call *call)
         return;
     }
     if (!rate_limiter_take(server->query_rate, sql->caller.user_id, NULL)) {
+        metric_add(METRIC_RATE_LIMITED, METRIC_SLOT(LIMIT, QUERIES), 0, 1);
         http_add_header(call, "Retry-After", STR_LIT("1"));
         answer_plain(call, ERROR_RATE_LIMIT, "Too many queries per second. Please slow down.");
         return;
@@ -282,17 +284,6 @@ static void begin_envelope(struct http_call *call)
     buf_append_str(&call->out, STR_LIT("{\"status\":\"success\",\"results\":["));
 }
 
-static void log_if_slow(struct http_call *call, const struct sql_call *sql, uint64_t took_us)
-{
-    const struct server *server = call->server;
-    uint64_t slow_us = server->config->logging_slow_ms * UINT64_C(1000);
-    if (slow_us > 0 && took_us >= slow_us) {
-        log_warn("sql", "slow_query", "ms=%llu user=" STR_FMT " bytes=%zu request=" STR_FMT,
-                 (unsigned long long)(took_us / 1000), STR(sql->caller.user_id), sql->query.sql.n,
-                 STR(call->request_id));
-    }
-}
-
 /* Ends the query and answers with what is wrong; `statement` 0: no statement's fault. */
 static void answer_failure(struct http_call *call, struct sql_call *sql, const struct error *err,
                            unsigned statement)
@@ -306,8 +297,7 @@ static void answer_failure(struct http_call *call, struct sql_call *sql, const s
         error.details = sql->query.statement_text;
     }
     if (row->http_status >= 500) {
-        log_warn("sql", "failed", "code=%s request=" STR_FMT " reason=\"%s\"", row->symbol,
-                 STR(call->request_id), err->text);
+        log_warn("sql", "failed", "code=%s reason=\"%s\"", row->symbol, err->text);
     }
     if (err->id == ERROR_BUSY) {
         http_add_header(call, "Retry-After", STR_LIT("1"));
@@ -325,7 +315,6 @@ static void finish(struct http_call *call)
     struct sql_call *sql = call->state;
     struct query *query = &sql->query;
     uint64_t took_us = api_took_us(call);
-    log_if_slow(call, sql, took_us);
     if (query->error.id != ERROR_NONE) {
         answer_failure(call, sql, &query->error, query->is_prefixed ? query->failed_statement : 0);
         return;

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 
 enum {
     FREE_CALLS_MAX = 64,             /* per loop */
@@ -139,6 +140,7 @@ static void begin_call(struct http_conn *conn, struct http_call *call)
     call->extra_count = 0;
     call->must_close = false;
     call->route = NULL;
+    call->metric_route = 0;
     call->state = NULL;
     call->started_us = clock_mono_us(home->options->clock);
     call->request_id = request_id(call);
@@ -298,8 +300,19 @@ static void log_answer(const struct http_call *call, int code)
               STR(call->client_ip));
 }
 
+static void count_answer(const struct http_call *call, int code)
+{
+    char text[8];
+    int n = snprintf(text, sizeof text, "%d", code);
+    unsigned status_slot = metric_label_find(METRIC_LABEL_STATUS, str_of(text, (size_t)n));
+    uint64_t us = clock_mono_us(call->home->options->clock) - call->started_us;
+    metric_add(METRIC_HTTP_REQUESTS, call->metric_route, status_slot, 1);
+    metric_observe(METRIC_HTTP_DURATION, call->metric_route, status_slot, us);
+}
+
 void http_answer(struct http_call *call, int code, str content_type)
 {
+    count_answer(call, code);
     if (log_enabled(LOG_DEBUG)) {
         log_answer(call, code);
     }
@@ -345,7 +358,12 @@ static void answer_text(struct http_call *call, int code, const char *text)
 static void run_returned(void *argument)
 {
     struct http_call *call = argument;
+    char id[HTTP_REQUEST_ID_BYTES]; /* the call may be gone afterwards */
+    size_t n = call->request_id.n < sizeof id ? call->request_id.n : sizeof id;
+    memcpy(id, call->request_id.p, n);
+    log_set_request(str_of(id, n));
     call->after(call);
+    log_set_request(str_of(NULL, 0));
 }
 
 status http_submit(struct http_call *call, struct pool *pool, pool_task_fn *work)
@@ -415,6 +433,7 @@ struct conn *http_take_over(struct http_call *call)
 void http_release(struct http_call *call)
 {
     CHECK(call->conn == NULL);
+    count_answer(call, 101);
     finish_call(call);
 }
 

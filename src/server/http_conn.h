@@ -71,6 +71,7 @@ struct http_call {
     bool is_tls;
     str request_id;
     const struct route *route; /* routes.c */
+    unsigned metric_route;     /* slot of its name in metrics; 0: none of ours */
     void *state;               /* the handler's */
 
     /* -- the answer -- */

@@ -1,9 +1,11 @@
 /* server/routes.c -- the table, and what comes before it. */
 #include "server/routes.h"
 
+#include "base/metric.h"
 #include "server/api_auth.h"
 #include "server/api_common.h"
 #include "server/api_health.h"
+#include "server/api_metrics.h"
 #include "server/api_sql.h"
 #include "server/server.h"
 
@@ -62,6 +64,7 @@ static void web_socket(struct http_call *call)
 static const struct route routes[] = {
     {"/v1/api/sql", POST, 404, api_sql_head, api_sql},
     {"/health", GET, 405, NULL, api_health},
+    {"/metrics", GET, 405, api_metrics_head, api_metrics},
     {"/v1/api/healthcheck", GET, 405, NULL, api_health},
     {"/v1/api/cluster/health", GET, 405, NULL, api_cluster_health},
     {"/v1/api/auth/login", POST, 405, api_auth_head, api_auth_login},
@@ -171,9 +174,11 @@ static bool protect(struct http_call *call)
     case GUARD_PASS:
         return false;
     case GUARD_TOO_MANY:
+        metric_add(METRIC_RATE_LIMITED, METRIC_SLOT(LIMIT, REQUESTS), 0, 1);
         answer_too_many(call, "RATE_LIMIT_EXCEEDED", "Too many requests from your IP address", 1);
         return true;
     case GUARD_BANNED:
+        metric_add(METRIC_RATE_LIMITED, METRIC_SLOT(LIMIT, BAN), 0, 1);
         break;
     }
     answer_too_many(call, "IP_BANNED",
@@ -205,6 +210,9 @@ static void on_head(struct http_call *call)
         return;
     }
     const struct route *route = find_route(call->request.path);
+    if (route != NULL) {
+        call->metric_route = metric_label_find(METRIC_LABEL_ROUTE, str_from(route->path));
+    }
     if (route == NULL) {
         answer_not_found(call);
     } else if ((route->methods & 1u << call->request.method) == 0) {

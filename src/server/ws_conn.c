@@ -4,7 +4,9 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "server/bearer.h"
+#include "sql/sql.h"
 #include "wire/msgpack.h"
 
 enum {
@@ -68,6 +70,13 @@ void ws_conn_close(struct ws_conn *conn, uint16_t code, str reason)
 /* -- sending ------------------------------------------------------------------------------------
  */
 
+static void count_sent(struct ws_conn *conn)
+{
+    (void)atomic_count_add(&conn->home->ws->messages_out, 1);
+    metric_add(METRIC_WS_MESSAGES, conn->metric_slot, 0, 1);
+    metric_count(METRIC_WS_SENT);
+}
+
 static status send_frame(struct ws_conn *conn, enum ws_opcode opcode, str payload)
 {
     struct buf *frame = &conn->home->frame;
@@ -75,7 +84,7 @@ static status send_frame(struct ws_conn *conn, enum ws_opcode opcode, str payloa
     ws_append_frame(frame, opcode, payload, NULL);
     status result = conn_write(conn->net, buf_str(frame));
     if (status_ok(result)) {
-        (void)atomic_count_add(&conn->home->ws->messages_out, 1);
+        count_sent(conn);
     }
     return result;
 }
@@ -189,7 +198,7 @@ static status client_send(struct live_client *client, str id, struct payload *pa
     }
     status result = conn_write_frame(conn->net, frame_of(conn, payload, id));
     if (status_ok(result)) {
-        (void)atomic_count_add(&conn->home->ws->messages_out, 1);
+        count_sent(conn);
     }
     return result;
 }
@@ -352,6 +361,7 @@ static void on_authenticate(struct ws_conn *conn, const struct ws_request *reque
         return;
     }
     if (!rate_limiter_take(server->login_rate, conn->client_ip, NULL)) {
+        metric_add(METRIC_RATE_LIMITED, METRIC_SLOT(LIMIT, LOGINS), 0, 1);
         refuse_auth(conn, STR_LIT("Too many authentication attempts. Please retry shortly."),
                     STR_LIT("Authentication failed"));
         return;
@@ -360,11 +370,26 @@ static void on_authenticate(struct ws_conn *conn, const struct ws_request *reque
     ws_conn_authenticate(conn, request->token);
 }
 
+/* "namespace.name" of a query that parses: its text is not for logs. */
+static str table_of(struct ws_conn *conn, str sql)
+{
+    struct subscription subscription;
+    struct error ignored;
+    struct arena *arena = &conn->home->arena;
+    if (!log_enabled_for(LOG_DEBUG, "ws") ||
+        !status_ok(sql_parse_subscription(sql, arena, &subscription, &ignored))) {
+        return STR_LIT("");
+    }
+    return arena_format(arena, STR_FMT "." STR_FMT, STR(subscription.table.ns),
+                        STR(subscription.table.name));
+}
+
 static void on_subscribe(struct ws_conn *conn, const struct live_request *request)
 {
     uint32_t max = config_of(conn)->rate_subscriptions;
     bool is_new = map_find(&conn->client.subs, request->id) == NULL;
     if (max > 0 && is_new && atomic_count_get(&conn->user->subscriptions) >= max) {
+        metric_add(METRIC_RATE_LIMITED, METRIC_SLOT(LIMIT, SUBSCRIPTIONS), 0, 1);
         struct payload *payload =
             payload_error("SUBSCRIPTION_LIMIT_EXCEEDED", STR_LIT("Maximum subscriptions reached"));
         if (client_send(&conn->client, request->id, payload).code == STATUS_FULL) {
@@ -373,6 +398,8 @@ static void on_subscribe(struct ws_conn *conn, const struct live_request *reques
         payload_give(payload);
         return;
     }
+    log_debug("ws", "subscribe", "connection=%s id=\"" STR_FMT "\" table=\"" STR_FMT "\"",
+              conn->connection_id, STR(request->id), STR(table_of(conn, request->sql)));
     live_subscribe(&conn->client, request);
 }
 
@@ -431,6 +458,7 @@ static bool is_too_many(struct ws_conn *conn)
     if (max == 0 || rate_bucket_take(&conn->messages, max, now_us, NULL)) {
         return false;
     }
+    metric_add(METRIC_RATE_LIMITED, METRIC_SLOT(LIMIT, MESSAGES), 0, 1);
     send_error(conn, "rate_limit", "RATE_LIMIT_EXCEEDED", STR_LIT("Too many messages"));
     return true;
 }
@@ -549,6 +577,7 @@ static size_t on_data(struct conn *net, str bytes)
     while (conn->phase != WS_CLOSING &&
            ws_parser_next(&conn->parser, &at, end, &event) != WS_EVENT_MORE) {
         (void)atomic_count_add(&conn->home->ws->messages_in, 1);
+        metric_count(METRIC_WS_RECEIVED);
         bool is_message = event.kind == WS_EVENT_TEXT || event.kind == WS_EVENT_BINARY;
         conn->frames_before += is_message ? 1 : 0; /* their rate has a limit of its own */
         on_event(conn, &event);
@@ -601,6 +630,7 @@ static void on_close(struct conn *net, enum conn_end end)
     if (conn->next != NULL) {
         conn->next->prev = conn->prev;
     }
+    metric_label_drop(METRIC_LABEL_CONNECTION_ID, conn->metric_slot);
     (void)atomic_count_sub(&home->ws->connections, 1);
     (void)atomic_count_sub(home->ws->server->http.connections, 1);
     ws_parser_release(&conn->parser);
@@ -623,6 +653,8 @@ struct ws_conn *ws_conn_open(struct ws_home *home, struct conn *net, str client_
     conn->client_ip = str_of(mem_copy(client_ip.p, client_ip.n), client_ip.n);
     (void)snprintf(conn->connection_id, sizeof conn->connection_id, "%llu",
                    (unsigned long long)conn_id(net));
+    conn->metric_slot =
+        metric_label_find(METRIC_LABEL_CONNECTION_ID, str_from(conn->connection_id));
     ws_parser_init(&conn->parser, false, config->ws_message_bytes_max);
     conn->next = home->conns;
     if (home->conns != NULL) {

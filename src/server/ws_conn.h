@@ -76,6 +76,7 @@ struct ws_conn {
     struct ws_user *user;   /* READY; counted by ws_user.sockets */
     uint64_t password_mark; /* of the user's password when the socket was opened */
     char connection_id[24];
+    unsigned metric_slot; /* of its messages */
     struct rate_bucket messages;
     uint64_t frames_since_us; /* a second in which frames are counted */
     uint64_t frames_before;

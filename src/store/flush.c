@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "store/commit_part.h"
 #include "store/flush_undo.h"
 #include "store/read.h"
@@ -16,6 +17,7 @@ struct flush {
     struct schema *schema;                   /* newest version when it was created */
     struct table_part part;
     struct cold_slot slot;
+    uint64_t started_us; /* monotonic */
     enum flush_state state;
     bool has_folder; /* the lock of it */
     str directory;   /* as manifest entries record it */
@@ -116,6 +118,7 @@ status flush_create(struct store *store, table_id table, str owner, struct cold_
     flush->snapshot = snapshot;
     flush->schema = schema;
     flush->slot = slot;
+    flush->started_us = clock_mono_us(store->options.clock);
     arena_init(&flush->arena);
     table_part_init(&flush->part, found, owner, &flush->arena);
     *out = flush;
@@ -418,9 +421,25 @@ static void leave_folder(struct flush *flush)
     }
 }
 
+/* What it wrote is part of the table now. */
+static void tell(struct flush *flush)
+{
+    const struct table *table = flush->part.table;
+    uint64_t us = clock_mono_us(flush->store->options.clock) - flush->started_us;
+    str name = arena_format(&flush->arena, STR_FMT "." STR_FMT, STR(table->namespace_name),
+                            STR(table->name));
+    metric_observe(METRIC_FLUSH_DURATION, metric_label_find(METRIC_LABEL_TABLE_NAME, name), 0, us);
+    log_info("flush", "done", "table=\"" STR_FMT "\" rows=%llu ms=%llu bytes=%llu file=\"" STR_FMT "\"",
+             STR(name), (unsigned long long)flush->write.hot_rows, (unsigned long long)(us / 1000),
+             (unsigned long long)flush->write.segment.bytes,
+             STR(segment_path(flush->store, flush->directory, flush->write.segment.number,
+                              &flush->arena)));
+}
+
 static void step_finish(struct flush *flush)
 {
     FAULT_POINT("flush.after_commit");
+    tell(flush);
     flush->result = (struct flush_result){.rows = flush->write.hot_rows,
                                           .bytes = flush->write.segment.bytes,
                                           .files = 1,
