@@ -3,7 +3,6 @@
 #define QUERY_OWN_H
 
 #include "query/observe.h"
-#include "query/observe.h"
 #include "query/write_job.h"
 
 enum { QUERY_ATTEMPTS_MAX = 4 }; /* a statement that lost a race is run again 3 times */
@@ -20,7 +19,6 @@ struct query_state_own {
     unsigned count_before;
     unsigned flushes_before;
     unsigned attempt;
-    struct observed observed; /* observe.c */
     struct observed observed; /* observe.c */
     uint64_t deadline_us; /* of a statement that goes alone, see struct run */
     bool goes_alone;

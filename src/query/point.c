@@ -167,7 +167,6 @@ status point_select(struct run *run, bool *done, struct error *err)
         return STATUS_IS_OK;
     }
     observe_table(run->query, table->namespace_name, table->name);
-    observe_table(run->query, table->namespace_name, table->name);
     TRY(query_may_read(&run->session, table, err));
     struct schema *schema = NULL;
     TRY(run_table_schema(run, table, &schema, err));

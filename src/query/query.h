@@ -21,7 +21,6 @@ struct query_limits {
     uint32_t max_query_limit;     /* cap of a LIMIT; 0: none */
     uint32_t statement_timeout_ms;
     uint32_t slow_ms; /* statements that take longer are logged; 0: none */
-    uint32_t slow_ms; /* statements that take longer are logged; 0: none */
     uint32_t transaction_timeout_s; /* age at which an open transaction is aborted */
     uint64_t transaction_bytes_max; /* that it may stage */
     uint32_t plan_cache_entries;

@@ -86,9 +86,6 @@ status run_find_table(const struct run *run, const struct table_name *name, cons
     if (*out != NULL) {
         observe_table(run->query, ns, name->name);
     }
-    if (*out != NULL) {
-        observe_table(run->query, ns, name->name);
-    }
     return *out != NULL
                ? STATUS_IS_OK
                : error_set(err, ERROR_TABLE_NOT_FOUND, "table '" STR_FMT "." STR_FMT "' not found",
@@ -281,7 +278,6 @@ static enum query_state fail(struct query *query, bool is_statement)
     struct query_state_own *own = query->own;
     if (is_statement) {
         observe_end(query);
-        observe_end(query);
         query->failed_statement = own->next + 1;
         query->is_prefixed = true;
         query->statement_text = own->pieces[own->next].text;
@@ -322,7 +318,6 @@ static enum query_state finish(struct query *query)
 static enum query_state run_next(struct query *query, enum query_place place, unsigned slot)
 {
     struct query_state_own *own = query->own;
-    observe_begin(query);
     observe_begin(query);
     own->goes_alone = false;
     for (;;) {

@@ -15,7 +15,6 @@
 #include "engine/crypto_password.h"
 #include "net/tls.h"
 #include "server/api_metrics.h"
-#include "server/api_metrics.h"
 #include "server/hooks.h"
 #include "server/routes.h"
 #include "store/recover.h"
@@ -161,7 +160,6 @@ static void open_queries(struct server *server)
                 .default_query_limit = config->limit_query_rows_default,
                 .max_query_limit = config->limit_query_rows,
                 .statement_timeout_ms = config->engine_timeout_s * 1000,
-                .slow_ms = config->logging_slow_ms,
                 .slow_ms = config->logging_slow_ms,
                 .plan_cache_entries = config->plan_cache_entries,
                 .engine_memory_bytes = config->engine_memory_bytes,
@@ -547,7 +545,6 @@ void server_destroy(struct server *server)
         return;
     }
     CHECK(!server->loops_run && !server->jobs_run);
-    api_metrics_close(server);
     api_metrics_close(server);
     pool_destroy(server->workers);
     pool_destroy(server->auth_workers);
