@@ -231,15 +231,16 @@ struct fields {
     bool is_quoted; /* inside the quotes of the format */
 };
 
+/* Control characters never reach a log: a client cannot forge a line. */
 static void put(struct fields *f, char c)
 {
+    bool is_control = (unsigned char)c < 0x20 || c == 0x7F;
     if (f->n < sizeof f->text - 1) {
-        f->text[f->n++] = c;
+        f->text[f->n++] = is_control ? ' ' : c;
     }
 }
 
-/* Control characters never reach a log: a client cannot forge a line. Nor does a quote that would
- * end a value. */
+/* Nor does a quote that would end a value. */
 static void put_value(struct fields *f, const char *value)
 {
     bool needs_quotes = !f->is_quoted && (value[0] == '\0' || strpbrk(value, " \"=\t\r\n") != NULL);
@@ -247,8 +248,7 @@ static void put_value(struct fields *f, const char *value)
         put(f, '"');
     }
     for (; *value != '\0'; value++) {
-        bool is_control = (unsigned char)*value < 0x20 || *value == 0x7F;
-        put(f, is_control ? ' ' : *value == '"' ? '\'' : *value);
+        put(f, *value == '"' ? '\'' : *value);
     }
     if (needs_quotes) {
         put(f, '"');

@@ -196,7 +196,7 @@ TEST(log_line_with_control_characters_stays_one_line)
 {
     struct folder f;
     make_folder(&f);
-    struct log_options options = {LOG_INFO, LOG_JSON, false, f.path};
+    struct log_options options = {.level = LOG_INFO, .format = LOG_JSON, .directory = f.path};
     struct error err;
     EXPECT_OK(log_open(&options, &err), &err);
     log_set_request(STR_LIT("req-1"));
