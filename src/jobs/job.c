@@ -25,6 +25,11 @@ const char *job_kind_name(enum job_kind kind)
     return kinds[kind].name;
 }
 
+bool job_kind_is_recorded(enum job_kind kind)
+{
+    return kind != JOB_CACHE_SWEEP;
+}
+
 const char *job_state_name(enum job_state state)
 {
     return states[state];

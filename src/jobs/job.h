@@ -22,6 +22,8 @@ enum job_kind {
 };
 const char *job_kind_prefix(enum job_kind kind);
 const char *job_kind_name(enum job_kind kind);
+/* Does it have a durable record, and stay to be read when it is over? */
+bool job_kind_is_recorded(enum job_kind kind);
 
 enum job_state {
     JOB_QUEUED,

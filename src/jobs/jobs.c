@@ -37,6 +37,8 @@ struct jobs {
     bool is_ticking; /* a thread runs the scheduler */
     uint64_t next_tick_us;
     uint64_t next_stream_tick_us;
+    uint64_t next_sweep_us;
+    atomic_count version; /* grows under the lock, with each change of `all` and what is in it */
     unsigned thread_count;
     struct job_thread threads[];
 };
@@ -95,6 +97,9 @@ static status write_record(struct jobs *jobs, const char *id, str value, bool ma
 /* On a full disk no work is begun but that which makes room; what was begun comes to its end. */
 static status save(struct jobs *jobs, const struct job *job, struct error *err)
 {
+    if (!job_kind_is_recorded(job->kind)) {
+        return STATUS_IS_OK;
+    }
     bool is_begun = job->state != JOB_QUEUED || job->kind == JOB_CLEANUP;
     struct buf text;
     buf_init(&text);
@@ -118,6 +123,16 @@ static void add(struct jobs *jobs, struct job *job)
 {
     jobs->all = mem_grow(jobs->all, &jobs->capacity, jobs->count + 1, sizeof(struct job *));
     jobs->all[jobs->count++] = job;
+    (void)atomic_count_add(&jobs->version, 1);
+}
+
+/* Frees a job that is in no queue. Under the lock. */
+static void remove_at(struct jobs *jobs, size_t i)
+{
+    mem_free(jobs->all[i]);
+    memmove(&jobs->all[i], &jobs->all[i + 1], (jobs->count - i - 1) * sizeof(struct job *));
+    jobs->count--;
+    (void)atomic_count_add(&jobs->version, 1);
 }
 
 static int compare_age(const void *a, const void *b)
@@ -222,6 +237,7 @@ static void move(struct jobs *jobs, struct job *job, enum job_state to)
     metric_add(METRIC_JOB_MOVES,
                metric_label_find(METRIC_LABEL_JOB_TYPE, str_from(job_kind_name(job->kind))),
                metric_label_find(METRIC_LABEL_JOB_STATE, str_from(job_state_name(to))), 1);
+    (void)atomic_count_add(&jobs->version, 1);
     job->state = to;
     job->updated_us = clock_wall_us(jobs->options.clock);
     if (to == JOB_RUNNING && job->started_us == 0) {
@@ -268,9 +284,7 @@ static bool drop_oldest(struct jobs *jobs, char id[JOB_ID_BYTES])
         struct job *job = jobs->all[i];
         if (job_state_is_final(job->state)) {
             memcpy(id, job->id, JOB_ID_BYTES);
-            memmove(&jobs->all[i], &jobs->all[i + 1], (jobs->count - i - 1) * sizeof(struct job *));
-            jobs->count--;
-            mem_free(job);
+            remove_at(jobs, i);
             return true;
         }
     }
@@ -431,6 +445,17 @@ static enum job_state state_after(struct jobs *jobs, const struct job *job, stat
                : JOB_FAILED;
 }
 
+/* Nobody reads of a job without a record when it is over. Under the lock. */
+static void forget(struct jobs *jobs, const struct job *job)
+{
+    size_t i = jobs->count;
+    while (i > 0 && jobs->all[i - 1] != job) {
+        i--;
+    }
+    CHECK(i > 0);
+    remove_at(jobs, i - 1);
+}
+
 static void run_job(struct jobs *jobs, struct job *job, unsigned thread)
 {
     save_or_log(jobs, job);
@@ -458,6 +483,9 @@ static void run_job(struct jobs *jobs, struct job *job, unsigned thread)
     }
     struct job copy;
     memcpy(&copy, job, sizeof copy);
+    if (job_state_is_final(state) && !job_kind_is_recorded(job->kind)) {
+        forget(jobs, job);
+    }
     lock_give(&jobs->lock);
     save_or_log(jobs, &copy);
 }
@@ -559,6 +587,18 @@ static void schedule_cleanups(struct jobs *jobs, struct arena *arena)
     }
 }
 
+static void schedule_sweep(struct jobs *jobs)
+{
+    const struct jobs_options *o = &jobs->options;
+    char id[JOB_ID_BYTES];
+    struct error ignored; /* EXISTS: it is under way already */
+    if (o->sweep != NULL && o->has_expired(o->sweep_context)) {
+        status result = jobs_queue(jobs, JOB_CACHE_SWEEP, (table_id){0}, (str){NULL, 0},
+                                   (str){NULL, 0}, false, id, &ignored);
+        (void)result.code;
+    }
+}
+
 static void schedule(struct jobs *jobs, bool with_streams)
 {
     struct arena arena;
@@ -588,9 +628,16 @@ static void tick(struct jobs *jobs, uint64_t now_us)
     if (with_streams) {
         jobs->next_stream_tick_us = now_us + jobs->options.stream_tick_s * 1000000ULL;
     }
+    bool with_sweep = jobs->options.sweep_tick_s > 0 && now_us >= jobs->next_sweep_us;
+    if (with_sweep) {
+        jobs->next_sweep_us = now_us + jobs->options.sweep_tick_s * 1000000ULL;
+    }
     jobs->is_ticking = true;
     lock_give(&jobs->lock);
     schedule(jobs, with_streams);
+    if (with_sweep) {
+        schedule_sweep(jobs);
+    }
     lock_take(&jobs->lock);
     jobs->is_ticking = false;
     jobs->next_tick_us = clock_mono_us(jobs->options.clock) + jobs->options.tick_ms * 1000ULL;
@@ -648,6 +695,7 @@ void jobs_start(struct jobs *jobs)
     uint64_t now_us = clock_mono_us(jobs->options.clock);
     jobs->next_tick_us = now_us + jobs->options.tick_ms * 1000ULL;
     jobs->next_stream_tick_us = now_us + jobs->options.stream_tick_s * 1000000ULL;
+    jobs->next_sweep_us = now_us + jobs->options.sweep_tick_s * 1000000ULL;
     for (unsigned i = 0; i < jobs->thread_count; i++) {
         jobs->threads[i].jobs = jobs;
         jobs->threads[i].number = i;
@@ -692,6 +740,11 @@ status jobs_each(struct jobs *jobs, jobs_visit_fn *visit, void *context, struct 
     }
     mem_free(copies);
     return result;
+}
+
+uint64_t jobs_version(struct jobs *jobs)
+{
+    return 1 + atomic_count_get(&jobs->version);
 }
 
 unsigned jobs_count(struct jobs *jobs, enum job_state state)

@@ -1,4 +1,5 @@
-/* jobs/jobs.h -- background work: flush, compaction, clean-up of dropped tables, stream eviction.
+/* jobs/jobs.h -- background work: flush, compaction, clean-up of dropped tables, stream eviction,
+ *           sweeps of caches.
  * For:      statements that ask for work (STORAGE FLUSH, DROP TABLE ...), and the scheduler that
  * finds it: flush policies by rows and by time, segments worth merging, expired stream rows.
  * Touches:  store (the doing), the committer (every job has a durable record), the catalog.
@@ -27,6 +28,11 @@ struct jobs_options {
     uint32_t stream_tick_s;    /* stream.eviction_interval_seconds */
     uint32_t retries_max;      /* jobs.max_retries */
     uint32_t retry_backoff_ms; /* first delay, doubled each time */
+    uint32_t sweep_tick_s;     /* cache.sweep_interval_seconds; 0: caches are not swept */
+    /* Do caches hold what is too old; removes it and gives how much. NULL: there are none. */
+    bool (*has_expired)(void *context);
+    unsigned (*sweep)(void *context);
+    void *sweep_context;
 };
 
 /* Loads the records; jobs that a crash interrupted become failed ("Server restarted"). Nothing runs
@@ -51,6 +57,8 @@ MUST_USE status jobs_kill(struct jobs *jobs, str id, struct error *err);
 typedef status jobs_visit_fn(void *context, const struct job *job, struct error *err);
 MUST_USE status jobs_each(struct jobs *jobs, jobs_visit_fn *visit, void *context,
                           struct error *err);
+/* A number from 1 that grows with every change of what jobs_each shows, before anybody is told. */
+uint64_t jobs_version(struct jobs *jobs);
 /* Jobs in a state, for metrics. */
 unsigned jobs_count(struct jobs *jobs, enum job_state state);
 

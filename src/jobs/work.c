@@ -172,6 +172,13 @@ static status evict(struct work *work, bool *is_skipped, struct error *err)
     return result;
 }
 
+static void sweep(struct work *work, bool *is_skipped)
+{
+    unsigned count = work->options->sweep(work->options->sweep_context);
+    *is_skipped = count == 0;
+    say(work, "Removed %u cached results that were too old", count);
+}
+
 status work_run(struct work *work, bool *is_skipped, struct error *err)
 {
     *is_skipped = false;
@@ -189,6 +196,9 @@ status work_run(struct work *work, bool *is_skipped, struct error *err)
         break;
     case JOB_STREAM_EVICTION:
         result = evict(work, is_skipped, err);
+        break;
+    case JOB_CACHE_SWEEP:
+        sweep(work, is_skipped);
         break;
     case JOB_KIND_COUNT:
         break;

@@ -648,6 +648,7 @@ void live_list(struct live_sub *sub)
         live->infos->prev = info;
     }
     live->infos = info;
+    (void)atomic_count_add(&live->version, 1);
     lock_give(&live->lock);
     (void)map_put(&sub->loop->subs, str_of(&sub->number, sizeof sub->number), sub);
 }
@@ -663,6 +664,7 @@ void live_unlist(struct live_sub *sub)
     if (info->next != NULL) {
         info->next->prev = info->prev;
     }
+    (void)atomic_count_add(&live->version, 1);
     lock_give(&live->lock);
     arena_release(&info->arena);
     mem_free(info);
@@ -712,6 +714,11 @@ status live_rows(struct live *live, struct arena *arena, const struct row_sink *
     }
     mem_free(rows);
     return result;
+}
+
+uint64_t live_version(struct live *live)
+{
+    return 1 + atomic_count_get(&live->version);
 }
 
 void live_statistics_get(struct live *live, struct live_statistics *out)

@@ -54,6 +54,10 @@ MUST_USE status live_kill(struct live *live, str live_id, struct error *err);
 MUST_USE status live_rows(struct live *live, struct arena *arena, const struct row_sink *sink,
                           struct error *err);
 
+/* A number from 1 that has grown before anybody is told of a change of which live queries there are
+ * or of their states; their counters and times do not count. */
+uint64_t live_version(struct live *live);
+
 struct live_statistics {
     uint64_t subscriptions;  /* now */
     uint64_t subscribed;     /* since the start */

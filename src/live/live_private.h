@@ -83,6 +83,7 @@ struct live {
     atomic_count rows;
     atomic_count buffered_bytes;
     atomic_count checks;
+    atomic_count version; /* grows with every change of the list, and of a state in it */
 };
 
 /* A subscription as other threads see it: system.live. Texts are immutable. */

@@ -36,6 +36,7 @@ static void sub_move(struct live_sub *sub, enum sub_state state)
     sub->state = state;
     if (sub->info != NULL) {
         atomic_count_set(&sub->info->state, (uint64_t)state);
+        (void)atomic_count_add(&sub->loop->live->version, 1);
     }
 }
 

@@ -8,7 +8,6 @@
 #include "base/fs.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "query/plan_cache.h"
 #include "query/read_context.h"
 #include "query/transaction.h"
 
@@ -32,7 +31,7 @@ struct query_engine *query_engine_create(const struct query_options *options)
     heavy_init(&engine->heavy, options->limits.engine_concurrent_max);
     provider_init(&engine->provider, engine);
     transactions_init(&engine->transactions);
-    engine->plans = plan_cache_create(options->limits.plan_cache_entries);
+    query_open_caches(engine);
     return engine;
 }
 
@@ -51,7 +50,7 @@ void query_engine_destroy(struct query_engine *engine)
     }
     close_place(&engine->selects);
     close_place(&engine->segments);
-    plan_cache_destroy(engine->plans);
+    query_close_caches(engine);
     transactions_release(&engine->transactions);
     heavy_release(&engine->heavy);
     lock_release(&engine->lock);
@@ -158,6 +157,7 @@ struct duck *query_engine_duck_if_open(struct query_engine *engine)
 
 void query_forget_table(struct query_engine *engine, table_id id, uint32_t version)
 {
+    (void)system_cache_invalidate(engine->system, SYSTEM_TABLES); /* nobody will ask for them */
     struct duck *duck = query_engine_duck_if_open(engine);
     if (duck != NULL) {
         duck_forget_table(duck, id, version);

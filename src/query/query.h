@@ -10,8 +10,10 @@
 #define QUERY_QUERY_H
 
 #include "engine/duck.h"
+#include "query/plan_cache.h"
 #include "query/result.h"
 #include "query/session.h"
+#include "query/system_cache.h"
 #include "store/store.h"
 
 struct query_engine;
@@ -20,10 +22,13 @@ struct query_limits {
     uint32_t default_query_limit; /* rows of a SELECT without LIMIT; 0: none */
     uint32_t max_query_limit;     /* cap of a LIMIT; 0: none */
     uint32_t statement_timeout_ms;
-    uint32_t slow_ms; /* statements that take longer are logged; 0: none */
+    uint32_t slow_ms;               /* statements that take longer are logged; 0: none */
     uint32_t transaction_timeout_s; /* age at which an open transaction is aborted */
     uint64_t transaction_bytes_max; /* that it may stage */
     uint32_t plan_cache_entries;
+    uint32_t plan_cache_ttl_s; /* 0: plans do not grow old */
+    uint32_t system_cache_ttl_s[SYSTEM_KIND_COUNT];
+    uint64_t system_cache_bytes;
     uint64_t engine_memory_bytes;
     uint64_t resident_bytes_max; /* see duck_options */
     uint64_t engine_temp_bytes;
@@ -69,6 +74,9 @@ struct query_hooks {
      * "server_logs", "audit_log" ... NOT_FOUND: not one of them. */
     status (*system_rows)(void *context, const struct session *session, str table,
                           struct arena *arena, const struct row_sink *sink, struct error *err);
+    /* A number that has grown before a change of those rows is acknowledged; 0: not counted, the
+     * rows are never kept. May be NULL. */
+    uint64_t (*system_version)(void *context, str table);
 };
 
 struct query_options {
@@ -96,6 +104,15 @@ MUST_USE status query_segment_duck(struct query_engine *engine, struct duck **ou
                                    struct error *err);
 /* NULL while nobody needed it. */
 struct duck *query_engine_duck_if_open(struct query_engine *engine);
+
+/* The caches of the engine: what is in them, whether some of it is too old, and removing that
+ * (gives how many went). Any thread. */
+struct query_cache_statistics {
+    struct plan_cache_statistics plans;
+    struct system_cache_statistics system;
+};
+void query_cache_statistics_get(struct query_engine *engine, struct query_cache_statistics *out);
+unsigned query_sweep_caches(struct query_engine *engine);
 
 enum query_place { QUERY_ON_LOOP, QUERY_ON_WORKER };
 enum query_state {

@@ -9,7 +9,6 @@
 #include "query/query.h"
 #include "sql/sql.h"
 
-struct plan_cache;  /* plan_cache.h */
 struct transaction; /* transaction.h */
 
 /* The open transactions of an engine. */
@@ -49,6 +48,7 @@ struct query_engine {
     struct heavy heavy;
     struct duck_provider provider;
     struct plan_cache *plans;
+    struct system_cache *system;
     struct transactions transactions;
 };
 
@@ -98,6 +98,10 @@ void run_message(struct run *run, const char *format, ...) __attribute__((format
 /* query.c: fresh ids. */
 void query_uuid_v7(struct query_engine *engine, uint8_t out[16]);
 void query_ulid(struct query_engine *engine, char out[ULID_TEXT_BYTES]);
+
+/* caches.c */
+void query_open_caches(struct query_engine *engine);
+void query_close_caches(struct query_engine *engine);
 
 /* query.c: after DDL. The SQL engine's views of the versions below `version` (UINT32_MAX: of all)
  * go; a statement that still names them answers CONFLICT and is bound again. */

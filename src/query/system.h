@@ -32,13 +32,21 @@ struct system_table {
 const struct system_table *system_table_find(str ns, str name);
 /* All of them, by index; NULL past the end. */
 const struct system_table *system_table_at(unsigned index);
-/* All rows for the session, in an arena of their own. */
+/* All rows for the session, in an arena of their own: made anew, or kept by system_cache.h since
+ * this caller asked before. Counted, and immutable for whoever gets them. */
 struct system_rows;
 MUST_USE status system_rows_load(struct read_context *rc, const struct system_table *table,
                                  struct system_rows **out, struct error *err);
 unsigned system_rows_count(const struct system_rows *rows);
 const struct value *system_rows_at(const struct system_rows *rows, unsigned index);
+struct system_rows *system_rows_take(struct system_rows *rows);
+/* Gives a hold back; the last one ends them. NULL allowed. */
 void system_rows_release(struct system_rows *rows);
+/* Bytes that they take, about. */
+size_t system_rows_bytes(const struct system_rows *rows);
+/* Empty rows, held once, and the sink that copies rows into them. */
+struct system_rows *system_rows_create(unsigned column_count);
+struct row_sink system_rows_sink(struct system_rows *rows);
 
 /* SHOW TABLES: rows of system.schemas, the newest versions that the caller may see; `ns` empty: all
  * namespaces. */

@@ -245,6 +245,12 @@ static status rows_of_live(void *context, const struct session *session, struct 
     return live_rows(ws->live, arena, sink, err);
 }
 
+static uint64_t version_of_live(void *context)
+{
+    const struct api_ws *ws = context;
+    return live_version(ws->live);
+}
+
 /* -- the part -----------------------------------------------------------------------------------
  */
 
@@ -264,6 +270,7 @@ static void join(struct server *server, struct api_ws *ws)
     server->wires.ws_upgrade = upgrade;
     server->wires.kill_live = kill_live;
     server->wires.live_rows = rows_of_live;
+    server->wires.live_version = version_of_live;
     server->wires.live_context = ws;
 }
 

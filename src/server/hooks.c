@@ -172,6 +172,18 @@ static status system_rows(void *context, const struct session *session, str tabl
     return system_rows_write(context, session, table, arena, sink, err);
 }
 
+static uint64_t system_version(void *context, str table)
+{
+    const struct server *server = context;
+    const struct server_wires *wires = &server->wires;
+    if (str_eq_c(table, "jobs")) {
+        return jobs_version(server->jobs);
+    }
+    return str_eq_c(table, "live") && wires->live_version != NULL
+               ? wires->live_version(wires->live_context)
+               : 0;
+}
+
 struct query_hooks hooks_make(struct server *server)
 {
     return (struct query_hooks){
@@ -185,5 +197,6 @@ struct query_hooks hooks_make(struct server *server)
         .table_dropped = table_dropped,
         .user_changed = user_changed,
         .system_rows = system_rows,
+        .system_version = system_version,
     };
 }

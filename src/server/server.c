@@ -162,6 +162,13 @@ static void open_queries(struct server *server)
                 .statement_timeout_ms = config->engine_timeout_s * 1000,
                 .slow_ms = config->logging_slow_ms,
                 .plan_cache_entries = config->plan_cache_entries,
+                .plan_cache_ttl_s = config->plan_cache_ttl_s,
+                .system_cache_ttl_s = {[SYSTEM_TABLES] = config->system_cache_tables_s,
+                                       [SYSTEM_NAMESPACES] = config->system_cache_namespaces_s,
+                                       [SYSTEM_LIVE] = config->system_cache_live_s,
+                                       [SYSTEM_STORAGES] = config->system_cache_storages_s,
+                                       [SYSTEM_JOBS] = config->system_cache_jobs_s},
+                .system_cache_bytes = config->system_cache_bytes,
                 .engine_memory_bytes = config->engine_memory_bytes,
                 .resident_bytes_max = config->engine_resident_bytes_max,
                 .engine_temp_bytes = config->engine_temp_bytes,
@@ -199,6 +206,23 @@ static status recover(struct server *server, struct error *err)
     return STATUS_IS_OK;
 }
 
+static bool caches_have_expired(void *context)
+{
+    struct server *server = context;
+    struct schema_cache_statistics schemas;
+    struct query_cache_statistics queries;
+    schema_cache_statistics_get(catalog_schemas(server->catalog), &schemas);
+    query_cache_statistics_get(server->queries, &queries);
+    return schemas.expired + queries.plans.expired + queries.system.expired > 0;
+}
+
+static unsigned sweep_caches(void *context)
+{
+    struct server *server = context;
+    return schema_cache_sweep(catalog_schemas(server->catalog)) +
+           query_sweep_caches(server->queries);
+}
+
 static status open_jobs(struct server *server, struct error *err)
 {
     const struct config *config = server->config;
@@ -215,6 +239,10 @@ static status open_jobs(struct server *server, struct error *err)
         .stream_tick_s = config->stream_eviction_s,
         .retries_max = config->jobs_retries,
         .retry_backoff_ms = config->jobs_backoff_ms,
+        .sweep_tick_s = config->cache_sweep_s,
+        .has_expired = caches_have_expired,
+        .sweep = sweep_caches,
+        .sweep_context = server,
     };
     return jobs_open(&options, &server->jobs, err);
 }

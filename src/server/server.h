@@ -51,6 +51,7 @@ struct server_wires {
                         str *message, struct error *err);
     status (*live_rows)(void *context, const struct session *session, struct arena *arena,
                         const struct row_sink *sink, struct error *err);
+    uint64_t (*live_version)(void *context); /* see query_hooks.system_version */
     void (*user_changed)(void *context, str user_id);
     void *live_context;
 };

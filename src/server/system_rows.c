@@ -243,6 +243,22 @@ static void stat_caches(struct stats *stats, struct server *server)
     stat(stats, "schema_cache_misses", schemas.misses);
     stat(stats, "schema_cache_evictions", schemas.evictions);
     stat(stats, "schema_cache_loads", schemas.loads);
+    struct query_cache_statistics queries;
+    query_cache_statistics_get(server->queries, &queries);
+    stat(stats, "system_cache_entries", queries.system.entries);
+    stat(stats, "system_cache_active", queries.system.active);
+    stat(stats, "system_cache_expired", queries.system.expired);
+    stat(stats, "system_cache_bytes", queries.system.bytes);
+    stat(stats, "system_cache_hits", queries.system.hits);
+    stat(stats, "system_cache_misses", queries.system.misses);
+    stat(stats, "system_cache_evictions", queries.system.evictions);
+    stat(stats, "system_cache_invalidations", queries.system.invalidations);
+    stat(stats, "plan_cache_entries", queries.plans.entries);
+    stat(stats, "plan_cache_active", queries.plans.active);
+    stat(stats, "plan_cache_expired", queries.plans.expired);
+    stat(stats, "plan_cache_hits", queries.plans.hits);
+    stat(stats, "plan_cache_misses", queries.plans.misses);
+    stat(stats, "plan_cache_evictions", queries.plans.evictions);
 }
 
 static void stat_server(struct stats *stats, struct server *server)

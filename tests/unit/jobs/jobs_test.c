@@ -17,6 +17,24 @@ static char id[JOB_ID_BYTES];
 /* -- the rig ------------------------------------------------------------------------------------
  */
 
+/* Caches: how much in them is too old, and how often they were swept. */
+static unsigned stale_count;
+static unsigned sweep_count;
+
+static bool has_expired(void *context)
+{
+    return *(unsigned *)context > 0;
+}
+
+static unsigned sweep_caches(void *context)
+{
+    unsigned *stale = context;
+    unsigned count = *stale;
+    sweep_count++;
+    *stale = 0;
+    return count;
+}
+
 static void open_jobs(unsigned threads)
 {
     const struct jobs_options options = {.kv = w.kv,
@@ -28,7 +46,11 @@ static void open_jobs(unsigned threads)
                                          .tick_ms = TICK_US / 1000,
                                          .stream_tick_s = 60,
                                          .retries_max = 3,
-                                         .retry_backoff_ms = BACKOFF_US / 1000};
+                                         .retry_backoff_ms = BACKOFF_US / 1000,
+                                         .sweep_tick_s = 60,
+                                         .has_expired = has_expired,
+                                         .sweep = sweep_caches,
+                                         .sweep_context = &stale_count};
     EXPECT_OK(jobs_open(&options, &jobs, &err), &err);
     jobs_start(jobs);
 }
@@ -584,6 +606,46 @@ TEST(scheduler_evicts_expired_stream_rows)
     fake_clock_advance(&w.clock, 60 * TICK_US);
     run_all();
     EXPECT_UINT(newest(JOB_STREAM_EVICTION).count, 2);
+    close_all();
+}
+
+TEST(scheduler_sweeps_caches_that_hold_what_is_too_old_without_a_record)
+{
+    open_all();
+    sweep_count = 0;
+    stale_count = 0;
+    fake_clock_advance(&w.clock, 60 * TICK_US);
+    run_all();
+    EXPECT_UINT(sweep_count, 0); /* nothing to do, no job */
+    stale_count = 3;
+    fake_clock_advance(&w.clock, 59 * TICK_US);
+    run_all();
+    EXPECT_UINT(sweep_count, 0); /* every 60 s */
+    uint64_t version = jobs_version(jobs);
+    fake_clock_advance(&w.clock, TICK_US);
+    run_all();
+    EXPECT_UINT(sweep_count, 1);
+    EXPECT_UINT(stale_count, 0);
+    EXPECT(jobs_version(jobs) > version);
+    EXPECT_UINT(newest(JOB_CACHE_SWEEP).count, 0); /* it is over and leaves nothing */
+    EXPECT_UINT(jobs_count(jobs, JOB_COMPLETED), 0);
+    close_all();
+}
+
+TEST(jobs_version_grows_with_every_change_that_is_shown)
+{
+    open_all();
+    uint64_t version = jobs_version(jobs);
+    EXPECT(version > 0);
+    EXPECT_OK(queue(JOB_FLUSH, true), &err);
+    EXPECT(jobs_version(jobs) > version);
+    version = jobs_version(jobs);
+    EXPECT(jobs_step(jobs));
+    EXPECT(jobs_version(jobs) >= version + 2); /* running, then over */
+    version = jobs_version(jobs);
+    EXPECT_OK(queue(JOB_FLUSH, true), &err);
+    EXPECT_OK(jobs_kill(jobs, str_from(id), &err), &err);
+    EXPECT(jobs_version(jobs) >= version + 2);
     close_all();
 }
 

@@ -23,6 +23,15 @@ static struct plan *make_plan(void)
     return plan;
 }
 
+static struct fake_clock fake;
+
+static struct plan_cache *open_cache(uint32_t entries_max, uint32_t ttl_s)
+{
+    fake_clock_init(&fake, 0);
+    const struct plan_cache_options options = {&fake.clock, entries_max, ttl_s};
+    return plan_cache_create(&options);
+}
+
 /* Puts a plan that only the cache holds. */
 static struct plan *put(struct plan_cache *cache, const char *key)
 {
@@ -39,10 +48,34 @@ static bool has(struct plan_cache *cache, const char *key)
     return plan != NULL;
 }
 
+TEST(plan_cache_plan_that_nobody_used_for_its_time_is_forgotten)
+{
+    released = 0;
+    struct plan_cache *cache = open_cache(10, 900);
+    put(cache, "a");
+    put(cache, "b");
+    fake_clock_advance(&fake, 600000000);
+    EXPECT(has(cache, "a")); /* its time begins anew */
+    fake_clock_advance(&fake, 300000000);
+    struct plan_cache_statistics statistics;
+    plan_cache_statistics_get(cache, &statistics);
+    EXPECT_UINT(statistics.entries, 2);
+    EXPECT_UINT(statistics.active, 1);
+    EXPECT_UINT(statistics.expired, 1);
+    EXPECT_UINT(plan_cache_sweep(cache), 1);
+    EXPECT_UINT(released, 1);
+    EXPECT(!has(cache, "b"));
+    EXPECT(has(cache, "a"));
+    fake_clock_advance(&fake, 900000000);
+    EXPECT(!has(cache, "a")); /* too old, also before a sweep */
+    EXPECT_UINT(released, 2);
+    plan_cache_destroy(cache);
+}
+
 TEST(plan_cache_put_above_the_limit_drops_the_least_recently_used)
 {
     released = 0;
-    struct plan_cache *cache = plan_cache_create(2);
+    struct plan_cache *cache = open_cache(2, 0);
     put(cache, "a");
     put(cache, "b");
     EXPECT(has(cache, "a")); /* now b is the oldest */
@@ -64,7 +97,7 @@ TEST(plan_cache_put_above_the_limit_drops_the_least_recently_used)
 TEST(plan_cache_put_of_a_known_key_replaces_its_plan)
 {
     released = 0;
-    struct plan_cache *cache = plan_cache_create(2);
+    struct plan_cache *cache = open_cache(2, 0);
     put(cache, "a");
     struct plan *second = put(cache, "a");
     struct plan *found = plan_cache_find(cache, STR_LIT("a"));
@@ -78,7 +111,7 @@ TEST(plan_cache_put_of_a_known_key_replaces_its_plan)
 TEST(plan_cache_evicts_without_harm_to_who_uses_the_plan)
 {
     released = 0;
-    struct plan_cache *cache = plan_cache_create(1);
+    struct plan_cache *cache = open_cache(1, 0);
     put(cache, "a");
     struct plan *used = plan_cache_find(cache, STR_LIT("a"));
     put(cache, "b");
@@ -94,7 +127,7 @@ TEST(plan_cache_evicts_without_harm_to_who_uses_the_plan)
 TEST(plan_cache_of_no_entries_keeps_nothing)
 {
     released = 0;
-    struct plan_cache *cache = plan_cache_create(0);
+    struct plan_cache *cache = open_cache(0, 0);
     put(cache, "a");
     EXPECT(!has(cache, "a"));
     EXPECT_UINT(released, 1);
