@@ -202,6 +202,37 @@ const struct staged_version *staged_find(const struct staged_table *table, str k
     return row != NULL ? row->newest : NULL;
 }
 
+static bool has_value(const struct staged_table *table, const struct row_op *op, uint32_t column_id,
+                      str value_key)
+{
+    unsigned count = unique_count(table->schema);
+    for (unsigned i = 0; i < count; i++) {
+        const struct row_unique *unique = &op->unique[i];
+        if (table->schema->columns[unique->column].id == column_id && unique->has_new &&
+            str_eq(unique->new_key, value_key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool staged_find_unique(const struct staged_table *table, uint32_t column_id, str value_key,
+                        str *owner_key)
+{
+    size_t position = 0;
+    str key;
+    void *value = NULL;
+    while (map_next(&table->rows, &position, &key, &value)) {
+        const struct staged_row *row = value;
+        if (row->newest != NULL && !staged_is_deleted(row->newest) &&
+            has_value(table, row->newest->op, column_id, value_key)) {
+            *owner_key = row->key;
+            return true;
+        }
+    }
+    return false;
+}
+
 size_t staged_row_count(const struct staged_table *table)
 {
     return table->rows.count;

@@ -160,6 +160,10 @@ status unique_take(struct part_txn *p, const struct schema *schema, str key,
 status table_find_unique(struct table_read *read, uint32_t column_id, str key,
                          enum kv_get_mode mode, bool *found, str *owner_key, struct error *err)
 {
+    if (read->staged != NULL && staged_find_unique(read->staged, column_id, key, owner_key)) {
+        *found = true;
+        return STATUS_IS_OK;
+    }
     struct buf rest;
     buf_init(&rest);
     str value = {0};
@@ -173,6 +177,10 @@ status table_find_unique(struct table_read *read, uint32_t column_id, str key,
         return STATUS_IS_OK;
     }
     TRY(unique_entry_decode(value, owner_key, err));
+    if (read->staged != NULL && staged_find(read->staged, *owner_key) != NULL) {
+        *found = false; /* the transaction changed the owner, which gave the value up */
+        return STATUS_IS_OK;
+    }
     uint64_t seq = 0;
     bool is_deleted = false;
     TRY(table_find_key(read, *owner_key, mode, found, &seq, &is_deleted, err));
