@@ -292,7 +292,7 @@ status duck_error_from(struct duck_conn *conn, const char *message, struct error
         return duck_error_of_stop(conn, err);
     case KIND_UNSUPPORTED:
         return error_set(
-            err, ERROR_NOT_IMPLEMENTED, STR_FMT,
+            err, ERROR_STATEMENT_UNSUPPORTED, STR_FMT,
             STR(is_presentable(first_line(text)) ? first_line(text) : STR_LIT("this use of SQL")));
     case KIND_FILE:
         return is_damage(message) && strstr(message, "No files found") == NULL

@@ -142,6 +142,7 @@ static status make_names(struct duck *duck, struct error *err)
     TRY(duck_scan_register(duck, duck->ddl->handle, err));
     TRY(duck_function_register(duck, duck->ddl->handle, err));
     TRY(duck_json_register(duck, duck->ddl->handle, err));
+    TRY(duck_cast_register(duck->ddl->handle, err));
     TRY(RUN_ALL(duck->ddl, catalogs, err));
     for (unsigned i = 0; i < duck->conn_count; i++) {
         const char *use = use_of_catalog[duck->conns[i].catalog];

@@ -155,6 +155,7 @@ MUST_USE status duck_scan_register(struct duck *duck, duckdb_connection handle, 
 MUST_USE status duck_function_register(struct duck *duck, duckdb_connection handle,
                                        struct error *err);
 MUST_USE status duck_json_register(struct duck *duck, duckdb_connection handle, struct error *err);
+MUST_USE status duck_cast_register(duckdb_connection handle, struct error *err);
 
 /* duck_view.c */
 void duck_view_close(struct duck *duck);

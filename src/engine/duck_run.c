@@ -205,6 +205,8 @@ static enum type_id text_target(duckdb_type wanted)
         return TYPE_TIME;
     case DUCKDB_TYPE_UUID:
         return TYPE_UUID;
+    case DUCKDB_TYPE_BLOB:
+        return TYPE_BYTES;
     default:
         return TYPE_NONE;
     }

@@ -293,7 +293,7 @@ duckdb_value duck_value_of(const struct value *v)
 
 static status refuse(str name, const char *type, struct error *err)
 {
-    return error_set(err, ERROR_NOT_IMPLEMENTED,
+    return error_set(err, ERROR_STATEMENT_UNSUPPORTED,
                      "column " STR_FMT " of type %s has no cell encoding: cast it", STR(name),
                      type);
 }

@@ -90,6 +90,8 @@ static status add_column(struct alter *a, const struct alter_action *action, str
     const struct column_def *def = &action->column_def;
     if (find(a, def->name) >= 0) {
         if (action->if_not_exists) {
+            describe(a, arena_format(a->run->arena, "ADD COLUMN " STR_FMT " " STR_FMT,
+                                     STR(def->name), STR(type_text(a->run->arena, def->type))));
             return STATUS_IS_OK;
         }
         return error_set(err, ERROR_INVALID_OPERATION, "Column '" STR_FMT "' already exists",
@@ -129,6 +131,7 @@ static status drop_column(struct alter *a, const struct alter_action *action, st
 {
     unsigned at = 0;
     if (action->if_exists && find(a, action->column) < 0) {
+        describe(a, arena_format(a->run->arena, "DROP COLUMN " STR_FMT, STR(action->column)));
         return STATUS_IS_OK;
     }
     TRY(find_column(a, action->column, "drop", &at, err));

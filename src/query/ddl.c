@@ -2,6 +2,8 @@
  * here, the catalog does the rest. */
 #include "query/run.h"
 
+#include <sys/statvfs.h>
+
 #include "base/fs.h"
 #include "base/hash.h"
 #include "catalog/name.h"
@@ -403,6 +405,13 @@ status run_storage_check(struct run *run, struct error *err)
     bool healthy =
         status_ok(probe_directory(str_cstr(run->arena, storage->base_directory), &reason));
     int64_t latency_ms = (int64_t)((clock_mono_us(clock) - started_us) / 1000);
+    struct value total = value_null(type_of(TYPE_BIGINT));
+    struct value used = value_null(type_of(TYPE_BIGINT));
+    struct statvfs space;
+    if (part->is_extended && statvfs(str_cstr(run->arena, storage->base_directory), &space) == 0) {
+        total = value_int(TYPE_BIGINT, (int64_t)(space.f_blocks * space.f_frsize));
+        used = value_int(TYPE_BIGINT, (int64_t)((space.f_blocks - space.f_bfree) * space.f_frsize));
+    }
     struct value row[] = {value_text(storage->id),
                           value_text(str_from(healthy ? "healthy" : "unreachable")),
                           value_bool(healthy),
@@ -410,8 +419,8 @@ status run_storage_check(struct run *run, struct error *err)
                           value_bool(healthy),
                           value_bool(healthy),
                           value_int(TYPE_BIGINT, latency_ms),
-                          value_null(type_of(TYPE_BIGINT)),
-                          value_null(type_of(TYPE_BIGINT)),
+                          total,
+                          used,
                           healthy ? value_null(type_of(TYPE_TEXT))
                                   : value_text(str_from(reason.text)),
                           value_int(TYPE_TIMESTAMP, run->session.now_us)};

@@ -58,6 +58,9 @@ static bool parse_type_sizes(struct cursor *c, struct type_text *type)
                 return cursor_unexpected(c);
             }
         } else {
+            if (cursor_sees(c, TK_INTEGER) && is_numbers && depth == 1) {
+                return cursor_unexpected(c); /* a third number */
+            }
             is_numbers &= cursor_sees(c, TK_COMMA) || cursor_sees(c, TK_RP);
         }
         c->at++;

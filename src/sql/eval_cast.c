@@ -205,22 +205,6 @@ static status text_to_real(const struct cast *c)
     return isfinite(v) ? put_real(c, v) : fail(c);
 }
 
-/* The engine drops a time zone, the model takes it off: neither may happen silently. +00 is both.
- */
-static bool has_zone(str text)
-{
-    enum { DATE_BYTES = 10 };
-    bool is_behind_sign = false;
-    for (size_t i = DATE_BYTES; i < text.n; i++) {
-        char c = text.p[i];
-        if (is_behind_sign && c >= '1' && c <= '9') {
-            return true;
-        }
-        is_behind_sign |= c == '+' || c == '-';
-    }
-    return false;
-}
-
 static status text_to_time(const struct cast *c)
 {
     str text = c->from->as.text;
@@ -231,7 +215,7 @@ static status text_to_time(const struct cast *c)
     } else if (c->to.id == TYPE_TIME) {
         is_read = time_parse(text, &v);
     } else {
-        is_read = !has_zone(str_trim(text)) && timestamp_parse(text, &v);
+        is_read = timestamp_parse(text, &v); /* the engine's cast is the same: duck_cast.c */
     }
     c->out->as.integer = v;
     return is_read ? STATUS_IS_OK : fail(c);

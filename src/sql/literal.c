@@ -15,14 +15,16 @@ static const char *decode_double(str digits, struct value *out)
     return NULL;
 }
 
-/* Digits and at most one point. Zeros in front count as digits, as the engine counts them. */
+/* Digits and at most one point. Zeros in front count as digits, as the engine counts them; but the
+ * zero before the point of 0.(38 digits), which would make a DOUBLE of a DECIMAL(38, 38). */
 static const char *decode_number(str digits, bool has_point, struct value *out)
 {
     int128 unscaled = 0;
     unsigned precision = 0;
     unsigned scale = 0;
     bool is_after_point = false;
-    for (size_t i = 0; i < digits.n; i++) {
+    bool has_whole_scale = digits.n == LIMIT_DECIMAL_PRECISION + 2 && digits.p[0] == '0';
+    for (size_t i = has_point && has_whole_scale; i < digits.n; i++) {
         if (digits.p[i] == '.') {
             is_after_point = true;
             continue;

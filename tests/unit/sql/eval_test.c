@@ -245,6 +245,8 @@ TEST(eval_run_on_comparisons_answers_as_the_engine)
         {"true > false", "true"},
         {"ts = '2026-01-02T03:04:05Z'", "true"},
         {"ts = '2026-01-02 03:04:05+00:00'", "true"},
+        {"ts = '2026-01-02 05:04:05+02:00'", "true"},
+        {"ts = '2026-01-02T05:04:05+02:00'", "true"},
         {"ts > '2026-01-02'", "true"},
         {"ts > dt", "true"},
         {"dt = '2026-01-02'", "true"},
@@ -405,9 +407,6 @@ TEST(eval_run_on_overflow_and_bad_texts_is_an_error)
         {"i = 'abc'", "cannot cast 'abc' to INT"},
         {"i IN (100000, 'x')", "cannot cast 'x' to INT"},
         {"ts = 'soon'", "cannot cast 'soon' to TIMESTAMP"},
-        /* the engine drops the zone, the model takes it off */
-        {"ts = '2026-01-02 05:04:05+02:00'",
-         "cannot cast '2026-01-02 05:04:05+02:00' to TIMESTAMP"},
     };
     EXPECT_ERRORS(casts, ERROR_COERCION);
 }
