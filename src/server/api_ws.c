@@ -51,6 +51,10 @@ static void tick(void *context)
     if (queued_bytes(server) > server->config->ws_queue_total_bytes_max) {
         close_worst(home);
     }
+    int64_t now_s = clock_wall_us(server->clock) / 1000000;
+    for (struct ws_conn *conn = home->conns; conn != NULL; conn = conn->next) {
+        ws_conn_check_expiry(conn, now_s);
+    }
     if (home->conns != NULL) {
         loop_timer_set(home->loop, &home->tick, TICK_MS, tick, home);
     }

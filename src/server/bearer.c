@@ -34,7 +34,9 @@ static status find_caller(struct server *server, const struct token_identity *id
     } else if (identity->has_role && identity->role != user->role) {
         result = refuse("the role has changed", err);
     } else {
-        *out = (struct caller){arena_copy(arena, user->id), user->role};
+        *out = (struct caller){.user_id = arena_copy(arena, user->id),
+                               .role = user->role,
+                               .until_s = identity->expires_s + TOKEN_LEEWAY_S};
     }
     user_give(user);
     return result;

@@ -15,6 +15,7 @@ struct server;
 struct caller {
     str user_id; /* lives in the arena */
     enum role role;
+    int64_t until_s; /* the last second, unix time, at which the token is accepted */
 };
 
 /* Of the text of a token. UNAUTHENTICATED: TOKEN_EXPIRED or INVALID_CREDENTIALS. */

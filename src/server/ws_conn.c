@@ -310,6 +310,7 @@ static void become_ready(struct ws_conn *conn, const struct caller *caller)
     conn->password_mark = user != NULL ? password_mark(user) : 0;
     user_give(user);
     conn->user = take_user(home->ws, caller->user_id);
+    conn->until_s = caller->until_s;
     live_client_init(&conn->client, home->live_loop, &client_ops, conn->user->id, caller->role,
                      str_from(conn->connection_id));
     conn->has_client = true;
@@ -347,6 +348,13 @@ void ws_conn_recheck(struct ws_conn *conn)
     user_give(user);
     if (!is_same) {
         refuse_auth(conn, STR_LIT("Invalid credentials"), STR_LIT("Authentication failed"));
+    }
+}
+
+void ws_conn_check_expiry(struct ws_conn *conn, int64_t now_s)
+{
+    if (conn->phase == WS_READY && now_s > conn->until_s) {
+        refuse_auth(conn, STR_LIT("Invalid credentials"), STR_LIT("Token expired"));
     }
 }
 

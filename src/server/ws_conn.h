@@ -75,6 +75,7 @@ struct ws_conn {
     str client_ip;
     struct ws_user *user;   /* READY; counted by ws_user.sockets */
     uint64_t password_mark; /* of the user's password when the socket was opened */
+    int64_t until_s;        /* READY; the last second at which its token is accepted */
     char connection_id[24];
     unsigned metric_slot; /* of its messages */
     struct rate_bucket messages;
@@ -91,5 +92,7 @@ void ws_conn_authenticate(struct ws_conn *conn, str token);
 void ws_conn_close(struct ws_conn *conn, uint16_t code, str reason);
 /* Is the user what he was when the socket was opened? If not, it ends. */
 void ws_conn_recheck(struct ws_conn *conn);
+/* Ends it when its token has expired at `now_s`. */
+void ws_conn_check_expiry(struct ws_conn *conn, int64_t now_s);
 
 #endif

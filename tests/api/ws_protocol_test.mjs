@@ -401,6 +401,30 @@ test('sockets of a user who changed are closed within a second', async () => {
   }
 });
 
+test('a socket is closed when its token expires, and no other', async () => {
+  const secret = 'a secret of thirty-two characters';
+  const other = await startServer({ settings: { auth: { jwt_secret: secret } } });
+  const sign = (claims) => {
+    const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const text = `${part({ typ: 'JWT', alg: 'HS256' })}.${part(claims)}`;
+    return `${text}.${crypto.createHmac('sha256', secret).update(text).digest('base64url')}`;
+  };
+  const seconds = Math.floor(Date.now() / 1000);
+  // Accepted for a minute after `exp`: of that, five seconds are left.
+  const claims = { sub: 'root', iss: 'kalamdb', iat: seconds - 600, exp: seconds - 55, token_type: 'access' };
+  const short = await connect(other, { token: sign(claims) });
+  const byMessage = await connect(other, { token: sign(claims), byMessage: true });
+  const long = await connect(other, { token: sign({ ...claims, exp: seconds + 600 }) });
+  for (const ws of [short, byMessage]) {
+    await ws.until((message) => message.type === 'auth_error');
+    assert.deepEqual(await ws.closed, { code: 1008, reason: 'Token expired' });
+  }
+  assert.ok(Date.now() / 1000 >= seconds + 5);
+  await long.settle();
+  await other.stop();
+  await other.destroy();
+});
+
 test('the server says 1001 when it stops', async () => {
   const other = await startServer();
   await other.login().then(({ token }) => (other.token = token));
