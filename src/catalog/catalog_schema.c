@@ -58,7 +58,7 @@ static status read_schema(struct catalog *catalog, const struct schema_key *want
     buf_release(&key);
     TRY(result);
     if (!found) {
-        return error_set(err, ERROR_NOT_FOUND,
+        return error_set(err, ERROR_SCHEMA_VERSION_NOT_FOUND,
                          "schema version %u of table " STR_FMT "." STR_FMT " does not exist",
                          wanted->version, STR(place->namespace_name), STR(place->name));
     }

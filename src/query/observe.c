@@ -44,8 +44,12 @@ void observe_begin(struct query *query)
 void observe_table(struct query *query, str ns, str name)
 {
     struct observed *observed = &query->own->observed;
-    if (observed->table.n == 0) {
-        observed->table = arena_format(query->arena, STR_FMT "." STR_FMT, STR(ns), STR(name));
+    if (observed->table.n == 0 && ns.n > 0 && name.n > 0) { /* no printf: point reads come here */
+        char *text = arena_alloc(query->arena, ns.n + 1 + name.n);
+        memcpy(text, ns.p, ns.n);
+        text[ns.n] = '.';
+        memcpy(text + ns.n + 1, name.p, name.n);
+        observed->table = str_of(text, ns.n + 1 + name.n);
     }
 }
 

@@ -151,7 +151,7 @@ status run_describe_table(struct run *run, struct error *err)
     }
     uint32_t newest = table != NULL ? table->version : 1;
     if (part->version.is_set && (part->version.value < 1 || part->version.value > newest)) {
-        return error_set(err, ERROR_NOT_FOUND,
+        return error_set(err, ERROR_SCHEMA_VERSION_NOT_FOUND,
                          "schema version %lld of table " STR_FMT "." STR_FMT
                          " does not exist (versions 1 to %u)",
                          (long long)part->version.value, STR(ns), STR(part->table.name), newest);

@@ -210,8 +210,11 @@ static void client_cork(struct live_client *client)
 
 static void client_counted(struct live_client *client, int change)
 {
-    atomic_count *count = &conn_of(client)->user->subscriptions;
-    if (change > 0) {
+    struct ws_conn *conn = conn_of(client);
+    atomic_count *count = &conn->user->subscriptions;
+    if (change > 0 && conn->has_place) {
+        conn->has_place = false; /* it was counted when it was asked for */
+    } else if (change > 0) {
         (void)atomic_count_add(count, 1);
     } else {
         (void)atomic_count_sub(count, 1);
@@ -392,23 +395,53 @@ static str table_of(struct ws_conn *conn, str sql)
                         STR(subscription.table.name));
 }
 
-static void on_subscribe(struct ws_conn *conn, const struct live_request *request)
+/* Takes a place for a subscription before it is made: another loop may be at it for the same user.
+ * False: there is none. */
+static bool take_place(struct ws_conn *conn, const struct live_request *request)
 {
     uint32_t max = config_of(conn)->rate_subscriptions;
-    bool is_new = map_find(&conn->client.subs, request->id) == NULL;
-    if (max > 0 && is_new && atomic_count_get(&conn->user->subscriptions) >= max) {
-        metric_add(METRIC_RATE_LIMITED, METRIC_SLOT(LIMIT, SUBSCRIPTIONS), 0, 1);
-        struct payload *payload =
-            payload_error("SUBSCRIPTION_LIMIT_EXCEEDED", STR_LIT("Maximum subscriptions reached"));
-        if (client_send(&conn->client, request->id, payload).code == STATUS_FULL) {
-            client_overloaded(&conn->client);
-        }
-        payload_give(payload);
+    atomic_count *count = &conn->user->subscriptions;
+    if (max == 0 || map_find(&conn->client.subs, request->id) != NULL) {
+        return true; /* any number, or it takes over the place of its namesake */
+    }
+    if (atomic_count_add(count, 1) >= max) {
+        (void)atomic_count_sub(count, 1);
+        return false;
+    }
+    conn->has_place = true;
+    return true;
+}
+
+/* The subscription did not come to be. */
+static void give_place(struct ws_conn *conn)
+{
+    if (conn->has_place) {
+        conn->has_place = false;
+        (void)atomic_count_sub(&conn->user->subscriptions, 1);
+    }
+}
+
+static void refuse_subscription(struct ws_conn *conn, const struct live_request *request)
+{
+    struct payload *payload =
+        payload_error("SUBSCRIPTION_LIMIT_EXCEEDED", STR_LIT("Maximum subscriptions reached"));
+    metric_add(METRIC_RATE_LIMITED, METRIC_SLOT(LIMIT, SUBSCRIPTIONS), 0, 1);
+    if (client_send(&conn->client, request->id, payload).code == STATUS_FULL) {
+        client_overloaded(&conn->client);
+    }
+    payload_give(payload);
+}
+
+static void on_subscribe(struct ws_conn *conn, const struct live_request *request)
+{
+    if (!take_place(conn, request)) {
+        refuse_subscription(conn, request);
         return;
     }
     log_debug("ws", "subscribe", "connection=%s id=\"" STR_FMT "\" table=\"" STR_FMT "\"",
               conn->connection_id, STR(request->id), STR(table_of(conn, request->sql)));
     live_subscribe(&conn->client, request);
+    give_place(conn);
 }
 
 static void serve(struct ws_conn *conn, const struct ws_request *request)

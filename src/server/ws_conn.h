@@ -74,6 +74,7 @@ struct ws_conn {
     bool has_client;
     str client_ip;
     struct ws_user *user;   /* READY; counted by ws_user.sockets */
+    bool has_place;         /* counted in user->subscriptions for one that is being made */
     uint64_t password_mark; /* of the user's password when the socket was opened */
     int64_t until_s;        /* READY; the last second at which its token is accepted */
     char connection_id[24];

@@ -86,7 +86,7 @@ test('commits, syncs and caches are counted', async () => {
   assert.ok(moved(a, b, 'kalamdb_commit_group_duration_seconds_count') >= 2);
   assert.ok(moved(a, b, 'kalamdb_fsync_duration_seconds_count') >= 2);
   assert.ok(moved(a, b, 'kalamdb_cache_hits_total{cache="token"}') >= 2);
-  for (const cache of ['token', 'plan', 'schema']) assert.ok(`kalamdb_cache_entries{cache="${cache}"}` in b, cache);
+  for (const cache of ['token', 'plan', 'schema', 'system']) assert.ok(`kalamdb_cache_entries{cache="${cache}"}` in b, cache);
 });
 
 test('a flush is timed, counted as a job, and moves rows from hot to cold', async () => {
