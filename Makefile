@@ -32,9 +32,10 @@ test: deps check ## build with ASan and UBSan and run every test
 	@cmake --build build/debug -j $(JOBS)
 	@ctest --test-dir build/debug --output-on-failure -j $(JOBS)
 
-check: ## layers and format
+check: ## layers, format, requirements
 	@tools/check-layers
 	@tools/check-format
+	@tools/check-requirements
 
 format: ## write all C files as .clang-format says
 	@tools/format
