@@ -310,6 +310,18 @@ TEST(metric_write_reference_is_what_stands_in_the_documentation)
     arena_release(&arena);
 }
 
+#if defined(__has_feature)
+#define HAS_FEATURE(x) __has_feature(x)
+#else
+#define HAS_FEATURE(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
+    HAS_FEATURE(address_sanitizer) || HAS_FEATURE(thread_sanitizer)
+enum { NS_MOST = 20000 }; /* sanitizers look at each access */
+#else
+enum { NS_MOST = 1000 };
+#endif
+
 /* 100 ns by requirement, in a release build on a quiet machine; a test has tenfold room. */
 TEST(metric_observe_takes_a_few_nanoseconds)
 {
@@ -326,5 +338,5 @@ TEST(metric_observe_takes_a_few_nanoseconds)
         best_ns = ns < best_ns ? ns : best_ns;
     }
     printf("metric_label_find + metric_observe: %llu ns\n", (unsigned long long)best_ns);
-    EXPECT(best_ns < 1000);
+    EXPECT(best_ns < NS_MOST);
 }
