@@ -210,6 +210,7 @@ static void log_statement(const struct query *query, const struct statement *sta
     const struct query_state_own *own = query->own;
     uint64_t slow_us = query->engine->limits.slow_ms * UINT64_C(1000);
     bool is_slow = slow_us > 0 && us >= slow_us;
+    uint64_t rows = query->error.id == ERROR_NONE ? own->results.row_count : 0;
     enum log_level level = is_slow ? LOG_WARN : LOG_DEBUG;
     if (!log_enabled_for(level, "sql")) {
         return;
@@ -221,7 +222,7 @@ static void log_statement(const struct query *query, const struct statement *sta
              "\" result=%s us=%llu rows=%llu sql=\"" STR_FMT "\"",
              statement_info(statement->kind)->name, STR(query->session.actor_id),
              STR(own->observed.table), outcome_of(query), (unsigned long long)us,
-             (unsigned long long)own->results.row_count, STR(text));
+             (unsigned long long)rows, STR(text));
 }
 
 /* -- the end ----------------------------------------------------------------------------------- */

@@ -125,6 +125,7 @@ void result_end_rows(struct results *r, str as_user)
 void result_message(struct results *r, uint64_t row_count, str message, str as_user)
 {
     begin(r);
+    r->row_count = row_count;
     buf_append_c(r->out, "{\"row_count\":");
     buf_append_u64_text(r->out, row_count);
     buf_append_c(r->out, ",\"message\":");
@@ -146,6 +147,7 @@ void result_dml(struct results *r, enum result_dml kind, uint64_t count, str as_
 {
     if (r->is_batch) {
         r->dml[kind] += count;
+        r->row_count = count;
         return;
     }
     write_dml(r, kind, count, as_user);

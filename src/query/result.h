@@ -29,7 +29,7 @@ struct results {
     bool is_batch;       /* DML is summed up and written at the end */
     bool is_single_rows; /* the one statement gave rows: the envelope gets "error":null */
     uint64_t dml[RESULT_DML_COUNT];
-    uint64_t row_count; /* of the RESULT being written */
+    uint64_t row_count; /* of the RESULT being written, or written last */
     const struct result_column *columns;
     unsigned column_count;
     bool was_truncated; /* a cap cut the rows */
