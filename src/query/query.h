@@ -129,6 +129,9 @@ struct query {
     str sql;
     const struct value *params; /* NULL, BOOLEAN, BIGINT, DOUBLE or TEXT each */
     unsigned param_count;
+    /* What is wrong with the parameters (arena): told when the statements were found good and
+     * allowed (contract http-ws.md 2.2). NULL: nothing. */
+    const struct error *param_error;
     str idempotency_key; /* empty: none */
     struct arena *arena; /* lives as long as the request; holds sql and params */
     struct buf *out;     /* RESULT objects go here */

@@ -112,8 +112,27 @@ struct type *run_param_types(struct run *run)
     return types;
 }
 
+static status check_param_limits(const struct query *query, struct error *err)
+{
+    if (query->param_count > LIMIT_PARAMS) {
+        return error_set(err, ERROR_PARAMETER_COUNT,
+                         "Parameter count exceeded: maximum %d parameters allowed, got %u",
+                         LIMIT_PARAMS, query->param_count);
+    }
+    for (unsigned i = 0; i < query->param_count; i++) {
+        const struct value *v = &query->params[i];
+        if (v->type.id == TYPE_TEXT && !v->is_null && v->as.text.n > LIMIT_PARAM_BYTES) {
+            return error_set(err, ERROR_PARAMETER_COUNT,
+                             "Parameter size exceeded: parameter $%u has %zu bytes, maximum %d",
+                             i + 1, v->as.text.n, LIMIT_PARAM_BYTES);
+        }
+    }
+    return STATUS_IS_OK;
+}
+
 status run_check_params(const struct run *run, const struct statement *statement, struct error *err)
 {
+    TRY(check_param_limits(run->query, err));
     if (statement->param_count == run->query->param_count) {
         return STATUS_IS_OK;
     }
@@ -220,7 +239,10 @@ static status authorise(struct query *query, struct error *err)
     for (unsigned i = 0; i < own->count; i++) {
         TRY(prepare(query, i, err));
     }
-    if (own->count > 1 && query->param_count > 0) { /* rights come first (contract 2.2) */
+    if (query->param_error != NULL) { /* rights come first (contract 2.2) */
+        return error_set(err, query->param_error->id, "%s", query->param_error->text);
+    }
+    if (own->count > 1 && query->param_count > 0) {
         return error_set(err, ERROR_PARAMS_WITH_BATCH,
                          "Parameters not supported with multi-statement batches");
     }

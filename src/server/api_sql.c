@@ -19,7 +19,6 @@
 #include "server/bearer.h"
 #include "server/multipart.h"
 #include "server/server.h"
-#include "sql/sql.h"
 
 enum { IDEMPOTENCY_KEY_BYTES_MAX = 255 };
 
@@ -240,42 +239,6 @@ static status convert_all(struct http_call *call, struct sql_call *sql, struct e
     return STATUS_IS_OK;
 }
 
-/* Limits that the contract reports as failures of the statement. */
-static status check_params(const struct sql_call *sql, struct error *err)
-{
-    const struct query *query = &sql->query;
-    if (query->param_count > LIMIT_PARAMS) {
-        return error_set(err, ERROR_PARAMETER_COUNT,
-                         "Parameter count exceeded: maximum %d parameters allowed, got %u",
-                         LIMIT_PARAMS, query->param_count);
-    }
-    for (unsigned i = 0; i < query->param_count; i++) {
-        const struct value *v = &query->params[i];
-        if (v->type.id == TYPE_TEXT && !v->is_null && v->as.text.n > LIMIT_PARAM_BYTES) {
-            return error_set(err, ERROR_PARAMETER_COUNT,
-                             "Parameter size exceeded: parameter $%u has %zu bytes, maximum %d",
-                             i + 1, v->as.text.n, LIMIT_PARAM_BYTES);
-        }
-    }
-    return STATUS_IS_OK;
-}
-
-/* What is wrong with the text comes before what is wrong with the parameters (contract 2.2). */
-static status check_text(struct http_call *call, const struct sql_call *sql, struct error *err)
-{
-    const struct sql_piece *pieces = NULL;
-    const struct statement *statement = NULL;
-    unsigned count = 0;
-    TRY(sql_split(sql->query.sql, &call->arena, &pieces, &count, err));
-    if (count == 0) {
-        return error_set(err, ERROR_EMPTY_SQL, "No SQL statements provided");
-    }
-    for (unsigned i = 0; i < count; i++) {
-        TRY(sql_parse_piece(&pieces[i], &call->arena, &statement, err));
-    }
-    return STATUS_IS_OK;
-}
-
 /* --- the answer ------------------------------------------------------------------------------- */
 
 static void begin_envelope(struct http_call *call)
@@ -444,32 +407,21 @@ static status take_options(struct http_call *call, struct sql_call *sql, struct 
     return STATUS_IS_OK;
 }
 
-/* The parameters; `*statement` is 1 for what counts as a failure of the statement. */
-static status take_params(struct http_call *call, struct sql_call *sql, unsigned *statement,
-                          struct error *err)
+/* What is wrong with them is told after what is wrong with the statements. */
+static void take_params(struct http_call *call, struct sql_call *sql)
 {
-    struct error reason;
-    status result = convert_all(call, sql, &reason);
-    if (status_ok(result)) {
-        result = check_params(sql, &reason);
-        *statement = 1;
+    struct error err;
+    if (!status_ok(convert_all(call, sql, &err))) {
+        struct error *kept = ARENA_NEW(&call->arena, struct error);
+        *kept = err;
+        sql->query.param_error = kept;
     }
-    if (!status_ok(result)) {
-        status text = check_text(call, sql, err);
-        if (!status_ok(text)) {
-            *statement = 0;
-            return text;
-        }
-        *err = reason;
-    }
-    return result;
 }
 
 void api_sql(struct http_call *call)
 {
     struct sql_call *sql = call->state;
     struct error *err = &sql->query.error;
-    unsigned statement = 0;
     status result = STATUS_IS_OK;
     error_clear(err);
     if (multipart_is_type(http_header_get(call, "content-type"))) {
@@ -480,13 +432,11 @@ void api_sql(struct http_call *call)
     if (status_ok(result)) {
         result = take_options(call, sql, err);
     }
-    if (status_ok(result)) {
-        result = take_params(call, sql, &statement, err);
-    }
     if (!status_ok(result)) {
-        answer_failure(call, sql, err, statement);
+        answer_failure(call, sql, err, 0);
         return;
     }
+    take_params(call, sql);
     open_session(call, sql);
     start(call);
 }

@@ -214,6 +214,20 @@ test('the largest and the smallest BIGINT survive', async () => {
   }
 });
 
+test('what is wrong with parameters is told after the text and the rights, in the order of the contract', async () => {
+  const { token } = await server.user('orderly');
+  const bad = { params: [[1]] };
+  const many = { params: Array(51).fill(1) };
+  await failure(server.sql('FROBNICATE $1', bad), 400, 'INVALID_SQL', /./);
+  await failure(server.sql(' ; ', bad), 400, 'EMPTY_SQL', 'No SQL statements provided');
+  await failure(server.sql('CREATE NAMESPACE $1', { ...many, token }), 400, 'INVALID_SQL', /./);
+  await failure(server.sql("SELECT 1; DROP USER 'root'", { ...bad, token }), 403, 'PERMISSION_DENIED', /./);
+  await failure(server.sql("SELECT 1; DROP USER 'root'", { ...many, token }), 403, 'PERMISSION_DENIED', /./);
+  await failure(server.sql('SELECT $1; SELECT 2', bad), 400, 'INVALID_PARAMETER', /^Parameter \$1 invalid: /);
+  await failure(server.sql('SELECT $1; SELECT 2', many), 400, 'PARAMS_WITH_BATCH', 'Parameters not supported with multi-statement batches');
+  await failure(server.sql('SELECT $1', many), 400, 'SQL_EXECUTION_ERROR', /^Statement 1 failed: Parameter count exceeded: /);
+});
+
 test('arrays and objects are INVALID_PARAMETER with their number', async () => {
   await failure(server.sql('SELECT $1', { params: [[1]] }), 400, 'INVALID_PARAMETER', 'Parameter $1 invalid: Array parameters not yet supported');
   await failure(server.sql('SELECT $1, $2', { params: [1, {}] }), 400, 'INVALID_PARAMETER', 'Parameter $2 invalid: Object parameters not yet supported');
