@@ -16,6 +16,7 @@ suffix="" only=""
 for argument in "$@"; do
     [ "$argument" = --quick ] && suffix=-quick
     [ "$argument" = --only ] && only=yes
+    [ "$only" = yes ] && [ "$argument" = caches ] && only="" suffix=-caches
 done
 
 work=$(mktemp -d "${BENCH_DATA:-${TMPDIR:-/tmp}}/kalam-bench.XXXXXX")

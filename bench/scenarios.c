@@ -3,6 +3,7 @@
 #include "scenarios.h"
 
 #include "base/hash.h"
+#include "caches.h"
 #include "live.h"
 
 #include <errno.h>
@@ -472,6 +473,9 @@ void scenarios_run(struct bench *bench)
     run_idle(bench);
     run_floors(bench);
     target_run(bench->target, "CREATE NAMESPACE IF NOT EXISTS bench");
+    if (is_wanted(bench, "caches")) {
+        caches_run(bench);
+    }
     if (is_wanted(bench, "points")) {
         run_point_reads(bench);
         run_updates(bench);
