@@ -152,11 +152,10 @@ static void inbox_add_set(struct live_loop *l, struct change_set *set, size_t by
         l->inbox_overflowed = true; /* its subscriptions will read again */
         return;
     }
-    const struct inbox_item item = {
-        .kind = INBOX_CHANGES,
-        .set = change_set_take(set),
-        .bytes = bytes,
-        .told_us = clock_mono_us(l->live->options.clock)};
+    const struct inbox_item item = {.kind = INBOX_CHANGES,
+                                    .set = change_set_take(set),
+                                    .bytes = bytes,
+                                    .told_us = clock_mono_us(l->live->options.clock)};
     inbox_add(l, &item);
 }
 

@@ -20,7 +20,7 @@ struct query_state_own {
     unsigned flushes_before;
     unsigned attempt;
     struct observed observed; /* observe.c */
-    uint64_t deadline_us; /* of a statement that goes alone, see struct run */
+    uint64_t deadline_us;     /* of a statement that goes alone, see struct run */
     bool goes_alone;
     struct write_job *job;           /* pending */
     struct transaction *transaction; /* open; NULL: none */

@@ -429,8 +429,9 @@ static void tell(struct flush *flush)
     str name = arena_format(&flush->arena, STR_FMT "." STR_FMT, STR(table->namespace_name),
                             STR(table->name));
     metric_observe(METRIC_FLUSH_DURATION, metric_label_find(METRIC_LABEL_TABLE_NAME, name), 0, us);
-    log_info("flush", "done", "table=\"" STR_FMT "\" rows=%llu ms=%llu bytes=%llu file=\"" STR_FMT "\"",
-             STR(name), (unsigned long long)flush->write.hot_rows, (unsigned long long)(us / 1000),
+    log_info("flush", "done",
+             "table=\"" STR_FMT "\" rows=%llu ms=%llu bytes=%llu file=\"" STR_FMT "\"", STR(name),
+             (unsigned long long)flush->write.hot_rows, (unsigned long long)(us / 1000),
              (unsigned long long)flush->write.segment.bytes,
              STR(segment_path(flush->store, flush->directory, flush->write.segment.number,
                               &flush->arena)));
