@@ -79,6 +79,7 @@ static struct token_identity identity_of(const struct token_claims *claims)
         .user_id_bytes = (uint8_t)claims->user_id.n,
         .has_role = claims->has_role,
         .role = claims->role,
+        .issued_s = claims->issued_s,
         .expires_s = claims->expires_s,
     };
     CHECK(claims->user_id.n <= sizeof identity.user_id);

@@ -19,6 +19,7 @@ struct token_identity {
     uint8_t user_id_bytes;
     bool has_role;
     enum role role;
+    int64_t issued_s;
     int64_t expires_s;
 };
 static inline str token_identity_user(const struct token_identity *identity)

@@ -119,7 +119,10 @@ static void change_publish(struct commit_request *request)
 static status change_apply(struct commit_txn *txn, struct commit_request *request)
 {
     struct change *change = (struct change *)request;
-    return change->evaluate(change, txn, &request->error);
+    TRY(change->evaluate(change, txn, &request->error));
+    return change->audit != NULL && !change->is_unchanged
+               ? audit_write(txn, change->audit, &request->error)
+               : STATUS_IS_OK;
 }
 
 typedef status evaluate_fn(struct change *change, struct commit_txn *txn, struct error *err);
@@ -134,6 +137,7 @@ static status apply_change(struct change *change, struct catalog *catalog, evalu
                                           .bytes = 4096},
                               .catalog = catalog,
                               .evaluate = evaluate,
+                              .audit = audit_take(),
                               .input = input};
     FAULT_POINT("ddl.before_commit");
     status result = commit_submit_wait(catalog->committer, &change->request);
@@ -142,6 +146,9 @@ static status apply_change(struct change *change, struct catalog *catalog, evalu
     user_give(change->user);
     if (!status_ok(result) && err != NULL) {
         *err = change->request.error;
+    }
+    if (!status_ok(result)) {
+        audit_attach(change->audit); /* it was not recorded: for the next one */
     }
     return result;
 }

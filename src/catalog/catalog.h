@@ -122,7 +122,8 @@ struct user {
     int64_t last_login_us;   /* 0: never */
     int64_t created_us;
     int64_t updated_us;
-    int64_t deleted_us; /* 0: active */
+    int64_t deleted_us;          /* 0: active */
+    int64_t password_changed_us; /* tokens from before are void; 0: never changed */
     struct arena arena;
 };
 
@@ -253,6 +254,7 @@ struct user_change {
     const int64_t *last_login_us;
     bool is_deleted;    /* sets deleted_us to now */
     bool keeps_updated; /* log-in bookkeeping: updated_us stays */
+    bool spares_system; /* PERMISSION_DENIED when the user has the role system */
 };
 MUST_USE status catalog_alter_user(struct catalog *catalog, str id,
                                    const struct user_change *change, struct error *err);

@@ -2,6 +2,7 @@
 #ifndef CATALOG_CATALOG_PRIVATE_H
 #define CATALOG_CATALOG_PRIVATE_H
 
+#include "catalog/audit.h"
 #include "catalog/record.h"
 #include "catalog/snapshot.h"
 
@@ -31,7 +32,8 @@ struct change {
     enum record_kind removed_kind;
     bool has_removed;
     struct user *user;
-    bool is_unchanged; /* nothing to write or publish */
+    bool is_unchanged;               /* nothing to write or publish */
+    const struct audit_entry *audit; /* goes into the same commit; NULL: none */
     /* Outputs. */
     table_id id;
     uint32_t version;

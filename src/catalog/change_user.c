@@ -63,6 +63,14 @@ static status evaluate_alter(struct change *change, struct commit_txn *txn, stru
         user_give(user);
         return error_set(err, ERROR_NOT_FOUND, "User '" STR_FMT "' not found", STR(input->id));
     }
+    if (wanted->spares_system && user->role == ROLE_SYSTEM) {
+        user_give(user);
+        return error_set(err, ERROR_PERMISSION_DENIED,
+                         "Only a System user can change a System user");
+    }
+    if (wanted->password_hash != NULL && user->password_hash.n > 0) {
+        user->password_changed_us = commit_now_us(txn);
+    }
     replace_text(user, &user->password_hash, wanted->password_hash);
     replace_text(user, &user->email, wanted->email);
     replace_text(user, &user->storage_mode, wanted->storage_mode);

@@ -138,6 +138,7 @@ static const struct field user_fields[] = {FIELD(struct user, id, FIELD_TEXT),
                                            FIELD(struct user, created_us, FIELD_I64),
                                            FIELD(struct user, updated_us, FIELD_I64),
                                            FIELD(struct user, deleted_us, FIELD_I64),
+                                           FIELD(struct user, password_changed_us, FIELD_I64),
                                            {NULL, FIELD_TEXT, 0}};
 
 static const struct field dropped_fields[] = {

@@ -32,6 +32,7 @@ struct query_engine *query_engine_create(const struct query_options *options)
     provider_init(&engine->provider, engine);
     transactions_init(&engine->transactions);
     query_open_caches(engine);
+    hash_gate_init(&engine->hashing, options->limits.password_concurrent_max);
     return engine;
 }
 
@@ -53,6 +54,7 @@ void query_engine_destroy(struct query_engine *engine)
     query_close_caches(engine);
     transactions_release(&engine->transactions);
     heavy_release(&engine->heavy);
+    hash_gate_release(&engine->hashing);
     lock_release(&engine->lock);
     mem_free(engine);
 }

@@ -35,6 +35,7 @@ struct query_limits {
     uint32_t engine_concurrent_max; /* heavy statements at once; more wait, then BUSY */
     uint32_t flush_rows_default; /* flush.default_row_limit: of tables without a policy; 0: none */
     uint32_t password_cost;      /* bcrypt */
+    uint32_t password_concurrent_max; /* hashed at once; 0: 1 */
     uint32_t password_length_min;
     bool password_complexity;
     bool drop_namespace_restrict;

@@ -35,6 +35,7 @@ static run_fn *const handlers[STATEMENT_KIND_COUNT] = {
     [STATEMENT_SHOW_STORAGES] = run_show_storages,
     [STATEMENT_SHOW_MANIFEST] = run_show_manifest,
     [STATEMENT_SHOW_JOBS] = run_show_jobs,
+    [STATEMENT_SHOW_EXPORT] = run_show_export,
     [STATEMENT_EXPLAIN] = run_explain,
     [STATEMENT_CREATE_STORAGE] = run_create_storage,
     [STATEMENT_ALTER_STORAGE] = run_alter_storage,
@@ -195,6 +196,7 @@ static status impersonate(struct query *query, const struct statement *statement
     enum role target_role = user != NULL ? user->role : ROLE_USER;
     user_give(user);
     if (!access_may_act_as(session->role, session->user_id, target_role, target)) {
+        query_audit_execute_as(query->engine, session, target, NULL, false, query->arena);
         return error_set(err, ERROR_PERMISSION_DENIED,
                          "EXECUTE AS USER is not authorized: actor '" STR_FMT
                          "' with role %s cannot target '" STR_FMT "' with role %s",
@@ -223,6 +225,8 @@ static status prepare(struct query *query, unsigned index, struct error *err)
                              "EXECUTE AS USER cannot wrap EXECUTE AS USER");
         }
         TRY(check_role(&own->sessions[index], statement, err));
+        query_audit_execute_as(query->engine, &query->session, own->sessions[index].user_id,
+                               statement_info(statement->kind)->name, true, query->arena);
     }
     if (handlers[statement->kind] == NULL) {
         return error_set(err, ERROR_NOT_IMPLEMENTED, "%s", statement_info(statement->kind)->name);
@@ -262,7 +266,10 @@ static status run_handler(struct run *run, struct error *err)
         STATEMENT_EXPLAIN) { /* its parameters are those of what it explains */
         TRY(run_check_params(run, run->statement, err));
     }
-    return handlers[run->statement->kind](run, err);
+    if (run_is_user_update(run)) {
+        return run_update_user(run, err);
+    }
+    return run_audited(run, handlers[run->statement->kind], err);
 }
 
 static struct run run_of(struct query *query, enum query_place place, unsigned slot)

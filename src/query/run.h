@@ -4,6 +4,7 @@
 #ifndef QUERY_RUN_H
 #define QUERY_RUN_H
 
+#include "auth/hash_gate.h"
 #include "model/ids.h"
 #include "query/heavy.h"
 #include "query/query.h"
@@ -50,6 +51,7 @@ struct query_engine {
     struct plan_cache *plans;
     struct system_cache *system;
     struct transactions transactions;
+    struct hash_gate hashing; /* of passwords */
 };
 
 struct run {
@@ -112,6 +114,13 @@ MUST_USE status run_check_view(struct run *run, str ns, const struct create_view
                                struct error *err);
 str run_view_text(struct run *run, const struct create_view_part *part);
 
+/* audit.c: runs a handler; DDL, changes of users and KILL are told to the audit log. */
+MUST_USE status run_audited(struct run *run, run_fn *handler, struct error *err);
+/* audit.c: somebody acts, or wanted to act, as somebody else. `statement`: its kind; NULL: unknown.
+ */
+void query_audit_execute_as(struct query_engine *engine, const struct session *actor, str target,
+                            const char *statement, bool is_allowed, struct arena *arena);
+
 /* insert.c, update.c, select.c */
 run_fn run_insert, run_update, run_delete, run_select;
 /* ddl_table.c */
@@ -121,10 +130,12 @@ run_fn run_create_namespace, run_alter_namespace, run_drop_namespace, run_use_na
 run_fn run_create_view, run_drop_view, run_create_storage, run_alter_storage, run_drop_storage;
 run_fn run_storage_check;
 /* ddl_user.c */
-run_fn run_create_user, run_alter_user, run_drop_user;
+run_fn run_create_user, run_alter_user, run_drop_user, run_update_user;
+/* Is it an admin's UPDATE of system.users? run_update_user makes ALTER USER of it (design 14). */
+bool run_is_user_update(const struct run *run);
 /* show.c */
 run_fn run_show_namespaces, run_show_tables, run_describe_table, run_show_stats, run_show_storages;
-run_fn run_show_manifest, run_explain, run_show_jobs;
+run_fn run_show_manifest, run_explain, run_show_jobs, run_show_export;
 /* show_columns.c */
 run_fn run_show_columns, run_describe, run_show_all, run_set;
 /* maintain.c */

@@ -2,7 +2,7 @@
 #include "query/run.h"
 
 #include "query/read_context.h"
-#include "query/system.h"
+#include "query/system_private.h"
 
 /* Rows go straight into the results. */
 static status row_to_results(void *context, const struct value *values, struct error *err)
@@ -88,6 +88,21 @@ status run_show_tables(struct run *run, struct error *err)
     return result;
 }
 
+/* The caller's exports: EXPORT USER DATA is not available, so nobody has one. */
+status run_show_export(struct run *run, struct error *err)
+{
+    (void)err;
+    static const struct result_column columns[] = {
+        {.name = {"job_id", 6}, .type = {.id = TYPE_TEXT}},
+        {.name = {"status", 6}, .type = {.id = TYPE_TEXT}},
+        {.name = {"created_at", 10}, .type = {.id = TYPE_TIMESTAMP}},
+        {.name = {"message", 7}, .type = {.id = TYPE_TEXT}},
+        {.name = {"download_url", 12}, .type = {.id = TYPE_TEXT}}};
+    result_begin_rows(run->results, columns, sizeof columns / sizeof columns[0]);
+    result_end_rows(run->results, run->session.user_id);
+    return STATUS_IS_OK;
+}
+
 /* -- DESCRIBE -----------------------------------------------------------------------------------
  */
 
@@ -102,22 +117,42 @@ static const struct result_column describe_columns[] = {
     {.name = {"column_comment", 14}, .type = {.id = TYPE_TEXT}},
     {.name = {"schema_version", 14}, .type = {.id = TYPE_INT}}};
 
+/* What a DESCRIBE or SHOW COLUMNS is about: one of both. */
+struct described {
+    const struct system_table *system;
+    const struct table *table;
+};
+
+/* TABLE_NOT_FOUND, UNAUTHORIZED, PERMISSION_DENIED: as for a SELECT of it. */
+static status find_described(const struct run *run, struct described *out, struct error *err)
+{
+    const struct table_name *name = &run->statement->as.show.table;
+    *out = (struct described){system_table_find(run_namespace(run, name->ns), name->name), NULL};
+    if (out->system == NULL) {
+        TRY(run_find_table(run, name, NULL, &out->table, err));
+        return query_may_read(&run->session, out->table, err);
+    }
+    return out->system->is_open || session_is_admin(&run->session)
+               ? STATUS_IS_OK
+               : error_set(err, ERROR_UNAUTHORIZED,
+                           "System tables require 'dba' or 'system' role.");
+}
+
 /* A system table has one version, and its columns are in our own table. */
 static status describe_system(struct run *run, const struct system_table *table, struct error *err)
 {
     for (unsigned i = 0; i < table->column_count; i++) {
         const struct system_column_def *c = &table->columns[i];
-        struct buf type;
-        buf_init(&type);
-        type_append_sql(&type, type_of(c->type));
-        struct value row[] = {value_text(str_from(c->name)),  value_int(TYPE_INT, i + 1),
-                              value_int(TYPE_BIGINT, i + 1),  value_text(buf_str(&type)),
-                              value_bool(c->is_nullable),     value_bool(c->is_primary_key),
-                              value_null(type_of(TYPE_TEXT)), value_null(type_of(TYPE_TEXT)),
+        struct value row[] = {value_text(str_from(c->name)),
+                              value_int(TYPE_INT, i + 1),
+                              value_int(TYPE_BIGINT, i + 1),
+                              value_text(system_type_text(run->arena, type_of(c->type))),
+                              value_bool(c->is_nullable),
+                              value_bool(c->is_primary_key),
+                              value_null(type_of(TYPE_TEXT)),
+                              value_null(type_of(TYPE_TEXT)),
                               value_int(TYPE_INT, 1)};
-        status result = result_row(run->results, row, err);
-        buf_release(&type);
-        TRY(result);
+        TRY(result_row(run->results, row, err));
     }
     return STATUS_IS_OK;
 }
@@ -139,22 +174,15 @@ static status describe_versions(struct run *run, const struct table *table, uint
 status run_describe_table(struct run *run, struct error *err)
 {
     const struct show_part *part = &run->statement->as.show;
-    str ns = run_namespace(run, part->table.ns);
-    const struct system_table *system = system_table_find(ns, part->table.name);
-    const struct table *table = NULL;
-    if (system != NULL && !system->is_open && !session_is_admin(&run->session)) {
-        return error_set(err, ERROR_UNAUTHORIZED, "System tables require 'dba' or 'system' role.");
-    }
-    if (system == NULL) {
-        TRY(run_find_table(run, &part->table, NULL, &table, err));
-        TRY(query_may_read(&run->session, table, err));
-    }
-    uint32_t newest = table != NULL ? table->version : 1;
+    struct described described;
+    TRY(find_described(run, &described, err));
+    uint32_t newest = described.table != NULL ? described.table->version : 1;
     if (part->version.is_set && (part->version.value < 1 || part->version.value > newest)) {
         return error_set(err, ERROR_SCHEMA_VERSION_NOT_FOUND,
                          "schema version %lld of table " STR_FMT "." STR_FMT
                          " does not exist (versions 1 to %u)",
-                         (long long)part->version.value, STR(ns), STR(part->table.name), newest);
+                         (long long)part->version.value, STR(run_namespace(run, part->table.ns)),
+                         STR(part->table.name), newest);
     }
     if (!run->may_block) {
         return run_block(run);
@@ -165,8 +193,9 @@ status run_describe_table(struct run *run, struct error *err)
     uint32_t to = part->version.is_set ? from : newest;
     result_begin_rows(run->results, describe_columns,
                       sizeof describe_columns / sizeof describe_columns[0]);
-    status result = system != NULL ? describe_system(run, system, err)
-                                   : describe_versions(run, table, from, to, err);
+    status result = described.system != NULL
+                        ? describe_system(run, described.system, err)
+                        : describe_versions(run, described.table, from, to, err);
     result_end_rows(run->results, run->session.user_id);
     return result;
 }

@@ -1,9 +1,12 @@
 /* query/system_tables.c -- the list of system tables, and the rows of those that the catalog has.
  */
-#include "query/system.h"
-#include "query/transaction.h"
+#include "query/system_private.h"
 
+#include "catalog/audit.h"
+#include "query/transaction.h"
 #include "wire/json.h"
+
+enum { SYSTEM_CACHE_TTL_S = 300 }; /* as clients are told (contract sql.md section 6.1) */
 
 /* -- helpers ------------------------------------------------------------------------------------
  */
@@ -34,8 +37,7 @@ static bool is_admin(const struct read_context *rc)
     return session_is_admin(rc->session);
 }
 
-/* May the caller see that the table exists? */
-static bool may_see(const struct read_context *rc, const struct table *table)
+bool system_may_see(const struct read_context *rc, const struct table *table)
 {
     struct error ignored;
     return is_admin(rc) || status_ok(query_may_read(rc->session, table, &ignored));
@@ -203,10 +205,18 @@ static str options_text(struct arena *arena, const struct table *t)
         json_write_text_c(&w, "SYSTEM");
         json_write_key(&w, "read_only");
         json_write_bool(&w, true);
+        json_write_key(&w, "enable_cache");
+        json_write_bool(&w, true);
+        json_write_key(&w, "cache_ttl_seconds");
+        json_write_i64(&w, SYSTEM_CACHE_TTL_S);
+        json_write_key(&w, "localhost_only");
+        json_write_bool(&w, false);
         break;
     }
-    json_write_key(&w, "compression");
-    json_write_text_c(&w, "zstd");
+    if (t->kind != TABLE_SYSTEM) {
+        json_write_key(&w, "compression");
+        json_write_text_c(&w, "zstd");
+    }
     json_write_object_end(&w);
     str copy = arena_copy(arena, buf_str(&text));
     buf_release(&text);
@@ -325,7 +335,7 @@ status system_fill_latest_schemas(struct read_context *rc, str ns, const struct 
 {
     for (unsigned i = 0; i < rc->snapshot->table_count; i++) {
         const struct table *t = rc->snapshot->tables[i];
-        if ((ns.n == 0 || str_eq(t->namespace_name, ns)) && may_see(rc, t)) {
+        if ((ns.n == 0 || str_eq(t->namespace_name, ns)) && system_may_see(rc, t)) {
             TRY(schema_row(rc, t, t->version, sink, err));
         }
     }
@@ -400,7 +410,7 @@ static struct value default_text(struct arena *arena, const struct column *c)
     return v;
 }
 
-static str type_text(struct arena *arena, struct type type)
+str system_type_text(struct arena *arena, struct type type)
 {
     struct buf text;
     buf_init(&text);
@@ -410,26 +420,12 @@ static str type_text(struct arena *arena, struct type type)
     return copy;
 }
 
-/* One column of a user's table: its own and the system columns alike. */
-struct column_row {
-    uint32_t id;
-    str name;
-    str comment;
-    struct type type;
-    struct value default_value;
-    unsigned ordinal;
-    bool is_nullable;
-    bool is_primary_key;
-};
-
-typedef status each_column_fn(void *context, const struct column_row *column, struct error *err);
-
-static status each_column(struct read_context *rc, const struct schema *schema, each_column_fn *fn,
-                          void *context, struct error *err)
+static status each_column(struct read_context *rc, const struct schema *schema,
+                          system_column_fn *fn, void *context, struct error *err)
 {
     for (unsigned i = 0; i < schema->column_count; i++) {
         const struct column *c = &schema->columns[i];
-        struct column_row row = {
+        struct system_column_row row = {
             c->id,      c->name,        c->comment,       c->type, default_text(rc->arena, c),
             c->ordinal, c->is_nullable, c->is_primary_key};
         TRY(fn(context, &row, err));
@@ -441,33 +437,27 @@ static status each_column(struct read_context *rc, const struct schema *schema, 
             continue;
         }
         ordinal++;
-        struct column_row row = {.id = ordinal,
-                                 .name = str_from(name),
-                                 .type = system_column_type((enum system_column)s),
-                                 .default_value = value_null(type_of(TYPE_TEXT)),
-                                 .ordinal = ordinal};
+        struct system_column_row row = {.id = ordinal,
+                                        .name = str_from(name),
+                                        .type = system_column_type((enum system_column)s),
+                                        .default_value = value_null(type_of(TYPE_TEXT)),
+                                        .ordinal = ordinal};
         TRY(fn(context, &row, err));
     }
     return STATUS_IS_OK;
 }
 
-struct column_fill {
-    struct read_context *rc;
-    const struct row_sink *sink;
-    const struct table *table;
-    uint32_t version;
-};
-
-static status system_columns_row(void *context, const struct column_row *c, struct error *err)
+static status system_columns_row(void *context, const struct system_column_row *c,
+                                 struct error *err)
 {
-    struct column_fill *fill = context;
+    struct system_column_fill *fill = context;
     struct value row[] = {value_text(fill->table->namespace_name),
                           value_text(fill->table->name),
                           value_int(TYPE_BIGINT, fill->version),
                           value_int(TYPE_BIGINT, c->id),
                           value_text(c->name),
                           text_or_null(c->comment),
-                          value_text(type_text(fill->rc->arena, c->type)),
+                          value_text(system_type_text(fill->rc->arena, c->type)),
                           c->default_value,
                           value_int(TYPE_BIGINT, c->ordinal),
                           value_bool(c->is_nullable),
@@ -477,28 +467,14 @@ static status system_columns_row(void *context, const struct column_row *c, stru
     return fill->sink->row(fill->sink->context, row, err);
 }
 
-static status info_columns_row(void *context, const struct column_row *c, struct error *err)
-{
-    struct column_fill *fill = context;
-    struct value row[] = {value_text(STR_LIT("kalam")),
-                          value_text(fill->table->namespace_name),
-                          value_text(fill->table->name),
-                          value_text(c->name),
-                          value_int(TYPE_BIGINT, c->ordinal),
-                          c->default_value,
-                          value_text(c->is_nullable ? STR_LIT("YES") : STR_LIT("NO")),
-                          value_text(type_text(fill->rc->arena, c->type))};
-    return fill->sink->row(fill->sink->context, row, err);
-}
-
 /* DESCRIBE TABLE (contract sql.md section 1.4). */
-static status describe_row(void *context, const struct column_row *c, struct error *err)
+static status describe_row(void *context, const struct system_column_row *c, struct error *err)
 {
-    struct column_fill *fill = context;
+    struct system_column_fill *fill = context;
     struct value row[] = {value_text(c->name),
                           value_int(TYPE_INT, c->ordinal),
                           value_int(TYPE_BIGINT, c->id),
-                          value_text(type_text(fill->rc->arena, c->type)),
+                          value_text(system_type_text(fill->rc->arena, c->type)),
                           value_bool(c->is_nullable),
                           value_bool(c->is_primary_key),
                           c->default_value,
@@ -507,12 +483,12 @@ static status describe_row(void *context, const struct column_row *c, struct err
     return fill->sink->row(fill->sink->context, row, err);
 }
 
-static status fill_version(struct read_context *rc, const struct table *table, uint32_t version,
-                           const struct row_sink *sink, each_column_fn *fn, struct error *err)
+status system_each_column(struct read_context *rc, const struct table *table, uint32_t version,
+                          const struct row_sink *sink, system_column_fn *fn, struct error *err)
 {
     struct schema *schema = NULL;
     TRY(catalog_schema(rc->engine->catalog, table->id, version, &schema, err));
-    struct column_fill fill = {rc, sink, table, version};
+    struct system_column_fill fill = {rc, sink, table, version};
     status result = each_column(rc, schema, fn, &fill, err);
     schema_give(schema);
     return result;
@@ -521,101 +497,51 @@ static status fill_version(struct read_context *rc, const struct table *table, u
 status system_fill_describe(struct read_context *rc, const struct table *table, uint32_t version,
                             const struct row_sink *sink, struct error *err)
 {
-    return fill_version(rc, table, version, sink, describe_row, err);
+    return system_each_column(rc, table, version, sink, describe_row, err);
 }
 
 static status fill_columns(struct read_context *rc, const struct row_sink *sink, struct error *err)
 {
     for (unsigned i = 0; i < rc->snapshot->table_count; i++) {
         const struct table *t = rc->snapshot->tables[i];
-        TRY(fill_version(rc, t, t->version, sink, system_columns_row, err));
+        TRY(system_each_column(rc, t, t->version, sink, system_columns_row, err));
     }
     return STATUS_IS_OK;
 }
 
-/* -- information_schema -------------------------------------------------------------------------
+/* -- audit log, and what there is none of -------------------------------------------------------
  */
 
-static status info_table_row(const struct row_sink *sink, str ns, str name, const char *type,
+struct audit_fill {
+    struct read_context *rc;
+    const struct row_sink *sink;
+};
+
+static status audit_row(void *context, const struct audit_record *record, struct error *err)
+{
+    struct audit_fill *fill = context;
+    const struct audit_entry *e = &record->entry;
+    str id = arena_format(fill->rc->arena, "%llu", (unsigned long long)record->number);
+    struct value row[] = {value_text(id),           value_int(TYPE_TIMESTAMP, record->at_us),
+                          value_text(e->actor),     value_text(e->action),
+                          value_text(e->target),    text_or_null(e->details),
+                          text_or_null(e->address), text_or_null(e->subject)};
+    return fill->sink->row(fill->sink->context, row, err);
+}
+
+static status fill_audit_log(struct read_context *rc, const struct row_sink *sink,
                              struct error *err)
 {
-    struct value row[] = {value_text(STR_LIT("kalam")), value_text(ns), value_text(name),
-                          value_text(str_from(type))};
-    return sink->row(sink->context, row, err);
+    struct audit_fill fill = {rc, sink};
+    return audit_each(rc->view, audit_row, &fill, err);
 }
 
-static status fill_info_tables(struct read_context *rc, const struct row_sink *sink,
-                               struct error *err)
+/* system.describe has columns and never a row (contract sql.md section 6.2). */
+static status fill_nothing(struct read_context *rc, const struct row_sink *sink, struct error *err)
 {
-    for (unsigned i = 0; i < rc->snapshot->table_count; i++) {
-        const struct table *t = rc->snapshot->tables[i];
-        if (may_see(rc, t)) {
-            TRY(info_table_row(sink, t->namespace_name, t->name, "BASE TABLE", err));
-        }
-    }
-    for (unsigned i = 0; i < rc->snapshot->view_count; i++) {
-        const struct view_def *v = rc->snapshot->views[i];
-        TRY(info_table_row(sink, v->namespace_name, v->name, "VIEW", err));
-    }
-    const struct system_table *s = NULL;
-    for (unsigned i = 0; (s = system_table_at(i)) != NULL; i++) {
-        if (s->is_open || is_admin(rc)) {
-            TRY(info_table_row(sink, str_from(s->namespace_name), str_from(s->name),
-                               s->is_view ? "VIEW" : "BASE TABLE", err));
-        }
-    }
-    return STATUS_IS_OK;
-}
-
-static status info_system_columns(struct read_context *rc, const struct system_table *s,
-                                  const struct row_sink *sink, struct error *err)
-{
-    for (unsigned i = 0; i < s->column_count; i++) {
-        const struct system_column_def *c = &s->columns[i];
-        struct value row[] = {value_text(STR_LIT("kalam")),
-                              value_text(str_from(s->namespace_name)),
-                              value_text(str_from(s->name)),
-                              value_text(str_from(c->name)),
-                              value_int(TYPE_BIGINT, i + 1),
-                              value_null(type_of(TYPE_TEXT)),
-                              value_text(c->is_nullable ? STR_LIT("YES") : STR_LIT("NO")),
-                              value_text(type_text(rc->arena, type_of(c->type)))};
-        TRY(sink->row(sink->context, row, err));
-    }
-    return STATUS_IS_OK;
-}
-
-static status fill_info_columns(struct read_context *rc, const struct row_sink *sink,
-                                struct error *err)
-{
-    for (unsigned i = 0; i < rc->snapshot->table_count; i++) {
-        const struct table *t = rc->snapshot->tables[i];
-        if (may_see(rc, t)) {
-            TRY(fill_version(rc, t, t->version, sink, info_columns_row, err));
-        }
-    }
-    const struct system_table *s = NULL;
-    for (unsigned i = 0; (s = system_table_at(i)) != NULL; i++) {
-        if (s->is_open || is_admin(rc)) {
-            TRY(info_system_columns(rc, s, sink, err));
-        }
-    }
-    return STATUS_IS_OK;
-}
-
-static status fill_info_schemata(struct read_context *rc, const struct row_sink *sink,
-                                 struct error *err)
-{
-    static const char *const own[] = {"information_schema", "system"};
-    for (unsigned i = 0; i < rc->snapshot->namespace_count; i++) {
-        struct value row[] = {value_text(STR_LIT("kalam")),
-                              value_text(rc->snapshot->namespaces[i]->name)};
-        TRY(sink->row(sink->context, row, err));
-    }
-    for (unsigned i = 0; i < 2; i++) {
-        struct value row[] = {value_text(STR_LIT("kalam")), value_text(str_from(own[i]))};
-        TRY(sink->row(sink->context, row, err));
-    }
+    (void)rc;
+    (void)sink;
+    (void)err;
     return STATUS_IS_OK;
 }
 
@@ -671,9 +597,9 @@ static status fill_datatypes(struct read_context *rc, const struct row_sink *sin
         {"Time64(Microsecond)", "Time", "TIME", "microseconds since midnight"},
         {"Utf8", "Json", "JSON", "JSON text"},
         {"Binary", "Bytes", "BYTES", "bytes; an array of numbers in JSON"},
-        {"FixedSizeList(Float32)", "Embedding", "EMBEDDING(n)", "n 32-bit floats"},
+        {"FixedSizeList(n x Float32)", "Embedding", "EMBEDDING(n)", "n 32-bit floats"},
         {"FixedSizeBinary(16)", "Uuid", "UUID", "16 bytes"},
-        {"Decimal128", "Decimal", "DECIMAL(p, s)", "exact decimal; a string in JSON"},
+        {"Decimal128(p, s)", "Decimal", "DECIMAL(p, s)", "exact decimal; a string in JSON"},
         {"Utf8", "File", "FILE", "reference to a stored file"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct value row[] = {

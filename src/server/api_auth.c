@@ -6,6 +6,7 @@
 #include "auth/password.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "catalog/audit.h"
 #include "engine/crypto_digest.h"
 #include "engine/crypto_password.h"
 #include "model/limits.h"
@@ -140,7 +141,7 @@ static void say_tokens(struct http_call *call, const struct user *user)
 {
     const struct server *server = call->server;
     struct auth_call *auth = call->state;
-    int64_t now_s = clock_wall_us(call->clock) / 1000000;
+    int64_t now_s = bearer_issue_s(user, clock_wall_us(call->clock) / 1000000);
     int64_t access_s = now_s + server->token_s;
     int64_t refresh_s = now_s + server->token_s * REFRESH_FACTOR;
     str access = sign(call, user, TOKEN_ACCESS, now_s, access_s);
@@ -304,6 +305,18 @@ static void hand_back(struct http_call *call)
 
 /* --- log-in ----------------------------------------------------------------------------------- */
 
+/* Who administers is in the audit log when coming in, and when somebody tries to. */
+static void audit_login(struct http_call *call, const struct user *user, const char *action)
+{
+    struct server *server = call->server;
+    if (user->role == ROLE_DBA || user->role == ROLE_SYSTEM) {
+        audit_post(server->committer, &(struct audit_entry){.actor = user->id,
+                                                            .action = str_from(action),
+                                                            .target = user->id,
+                                                            .address = call->client_ip});
+    }
+}
+
 static void note_login(struct server *server, str id, const struct lockout *state, bool succeeded)
 {
     int64_t now_us = clock_wall_us(server->clock);
@@ -329,6 +342,7 @@ static void note_failure(struct http_call *call, str id)
     state = lockout_after_failure(state, server->clock);
     log_warn("auth", "login_failed", "user=" STR_FMT " failures=%u client=" STR_FMT, STR(id),
              state.failures, STR(call->client_ip));
+    audit_login(call, user, "LOGIN_FAILED");
     note_login(server, user->id, &state, false);
     user_give(user);
 }
@@ -379,6 +393,7 @@ static void log_in(struct http_call *call, struct user *user)
     }
     struct lockout state = lockout_after_success();
     note_login(server, user->id, &state, true);
+    audit_login(call, user, "LOGIN");
     say_tokens(call, user);
 }
 
@@ -426,7 +441,8 @@ static struct user *find_by_refresh(struct http_call *call, str token, const cha
         return NULL;
     }
     struct user *user = catalog_find_user(server->catalog, claims.user_id);
-    if (user != NULL && (user->deleted_us != 0 || (claims.has_role && claims.role != user->role))) {
+    if (user != NULL && (user->deleted_us != 0 || (claims.has_role && claims.role != user->role) ||
+                         !bearer_is_after_password(user, claims.issued_s))) {
         user_give(user);
         return NULL;
     }
@@ -555,7 +571,14 @@ static status store_accounts(struct http_call *call, struct error *err)
                         .email = auth->email,
                         .auth = USER_LOGIN_PASSWORD,
                         .storage_mode = STR_LIT("table")};
-    TRY(catalog_create_user(server->catalog, &user, err));
+    audit_attach(&(struct audit_entry){.actor = auth->user,
+                                       .action = STR_LIT("SETUP"),
+                                       .target = auth->user,
+                                       .address = call->client_ip,
+                                       .subject = auth->user});
+    status result = catalog_create_user(server->catalog, &user, err);
+    audit_attach(NULL);
+    TRY(result);
     str root = str_from(root_hash);
     struct user_change change = {.password_hash = &root};
     return catalog_alter_user(server->catalog, ROOT, &change, err);

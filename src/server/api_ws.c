@@ -255,6 +255,13 @@ static uint64_t version_of_live(void *context)
     return live_version(ws->live);
 }
 
+static status rows_of_sessions(void *context, const struct session *session, struct arena *arena,
+                               const struct row_sink *sink, struct error *err)
+{
+    (void)session;
+    return ws_sessions_write(context, arena, sink, err);
+}
+
 /* -- the part -----------------------------------------------------------------------------------
  */
 
@@ -275,6 +282,7 @@ static void join(struct server *server, struct api_ws *ws)
     server->wires.kill_live = kill_live;
     server->wires.live_rows = rows_of_live;
     server->wires.live_version = version_of_live;
+    server->wires.session_rows = rows_of_sessions;
     server->wires.live_context = ws;
 }
 

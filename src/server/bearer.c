@@ -23,6 +23,21 @@ static status refuse(const char *reason, struct error *err)
     return error_set(err, ERROR_INVALID_CREDENTIALS, "Invalid credentials");
 }
 
+static int64_t password_changed_s(const struct user *user)
+{
+    return user->password_changed_us / 1000000;
+}
+
+bool bearer_is_after_password(const struct user *user, int64_t issued_s)
+{
+    return user->password_changed_us == 0 || issued_s > password_changed_s(user);
+}
+
+int64_t bearer_issue_s(const struct user *user, int64_t now_s)
+{
+    return bearer_is_after_password(user, now_s) ? now_s : password_changed_s(user) + 1;
+}
+
 /* The published record of whom the token was signed for. */
 static status find_caller(struct server *server, const struct token_identity *identity,
                           struct arena *arena, struct caller *out, struct error *err)
@@ -33,6 +48,8 @@ static status find_caller(struct server *server, const struct token_identity *id
         result = refuse("no such user", err);
     } else if (identity->has_role && identity->role != user->role) {
         result = refuse("the role has changed", err);
+    } else if (!bearer_is_after_password(user, identity->issued_s)) {
+        result = refuse("the password has changed", err);
     } else {
         *out = (struct caller){.user_id = arena_copy(arena, user->id),
                                .role = user->role,

@@ -2,7 +2,7 @@
  * For:      SQL, topics, files, exports (Authorization header only), `me` (its cookie too), the
  *           WebSocket's `authenticate`.
  * Manners:  a token says who someone was; the role and the right to be here come from the published
- *           user record at every use, so a demotion or a deletion acts at once.
+ *           user record at every use, so a demotion, a deletion and a new password act at once.
  * Threads:  any, but for bearer_check; never blocks. */
 #ifndef SERVER_BEARER_H
 #define SERVER_BEARER_H
@@ -17,6 +17,12 @@ struct caller {
     enum role role;
     int64_t until_s; /* the last second, unix time, at which the token is accepted */
 };
+
+/* Was a token issued at `issued_s` issued after the user's password was last changed? Log-ins after
+ * a change sign with a later second (bearer_issue_s), so one second is enough to tell. */
+bool bearer_is_after_password(const struct user *user, int64_t issued_s);
+/* The `iat` of a token that is signed at `now_s`. */
+int64_t bearer_issue_s(const struct user *user, int64_t now_s);
 
 /* Of the text of a token. UNAUTHENTICATED: TOKEN_EXPIRED or INVALID_CREDENTIALS. */
 MUST_USE status bearer_check_token(struct server *server, str token, struct arena *arena,

@@ -15,4 +15,9 @@ MUST_USE status system_rows_write(struct server *server, const struct session *s
                                   struct arena *arena, const struct row_sink *sink,
                                   struct error *err);
 
+/* Rows of server_logs: the last LINES_MAX lines of the JSON log file; none when the log is text
+ * (system_logs.c). */
+MUST_USE status system_logs_write(struct server *server, struct arena *arena,
+                                  const struct row_sink *sink, struct error *err);
+
 #endif

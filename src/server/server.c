@@ -179,6 +179,7 @@ static void open_queries(struct server *server)
                 .password_cost = config->auth_bcrypt_cost,
                 .transaction_timeout_s = config->transaction_timeout_s,
                 .transaction_bytes_max = config->transaction_bytes_max,
+                .password_concurrent_max = server->cores / 2,
                 .password_length_min = config->auth_password_length_min,
                 .password_complexity = config->auth_password_complexity,
                 .drop_namespace_restrict = config->drop_namespace_restrict,

@@ -53,6 +53,9 @@ struct server_wires {
                         const struct row_sink *sink, struct error *err);
     uint64_t (*live_version)(void *context); /* see query_hooks.system_version */
     void (*user_changed)(void *context, str user_id);
+    /* Rows of system.sessions. */
+    status (*session_rows)(void *context, const struct session *session, struct arena *arena,
+                           const struct row_sink *sink, struct error *err);
     void *live_context;
 };
 

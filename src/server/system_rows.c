@@ -4,7 +4,9 @@
 
 #include "query/mutant.h"
 #include "server/api_health.h"
+#include "server/process_numbers.h"
 #include "store/registry.h"
+#include "store/segment.h"
 
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -229,6 +231,7 @@ static void stat_catalog(struct stats *stats, struct server *server)
     stat(stats, "total_namespaces", snapshot->namespace_count);
     stat(stats, "total_tables", snapshot->table_count);
     stat(stats, "total_storages", snapshot->storage_count);
+    stat(stats, "schema_registry_size", snapshot->table_count);
     catalog_give(snapshot);
 }
 
@@ -237,6 +240,7 @@ static void stat_caches(struct stats *stats, struct server *server)
     struct schema_cache_statistics schemas;
     schema_cache_statistics_get(catalog_schemas(server->catalog), &schemas);
     stat(stats, "schema_cache_size", schemas.entries);
+    stat(stats, "schema_cache_total_entries", schemas.entries);
     stat(stats, "schema_cache_active", schemas.active);
     stat(stats, "schema_cache_expired", schemas.expired);
     stat(stats, "schema_cache_hits", schemas.hits);
@@ -261,6 +265,30 @@ static void stat_caches(struct stats *stats, struct server *server)
     stat(stats, "plan_cache_evictions", queries.plans.evictions);
 }
 
+static void stat_process(struct stats *stats)
+{
+    struct process_numbers n;
+    uint64_t resident = mem_resident_bytes();
+    process_numbers_read(&n);
+    stat(stats, "pid", (uint64_t)getpid());
+    stat(stats, "memory_usage_bytes", resident);
+    stat(stats, "memory_usage_mb", resident >> 20);
+    stat_text(stats, "memory_usage_source", STR_LIT("rss"));
+    stat(stats, "memory_rss_bytes", resident);
+    stat(stats, "memory_rss_mb", resident >> 20);
+    stat(stats, "memory_virtual_bytes", n.virtual_bytes);
+    stat(stats, "memory_virtual_mb", n.virtual_bytes >> 20);
+    stat(stats, "system_total_memory_mb", n.machine_bytes >> 20);
+    stat(stats, "system_used_memory_mb", n.machine_used_bytes >> 20);
+    stat(stats, "thread_count", n.threads);
+    stat(stats, "open_files_total", n.files);
+    stat(stats, "open_files_regular", n.files_regular);
+    stat(stats, "open_files_directories", n.files_directories);
+    stat(stats, "open_files_sockets", n.files_sockets);
+    stat(stats, "open_files_other",
+         n.files - n.files_regular - n.files_directories - n.files_sockets);
+}
+
 static void stat_server(struct stats *stats, struct server *server)
 {
     uint64_t requests = 0;
@@ -270,13 +298,16 @@ static void stat_server(struct stats *stats, struct server *server)
     stat(stats, "server_uptime_seconds", uptime_s(server));
     stat_text(stats, "server_uptime_human", api_human_time(stats->arena, uptime_s(server)));
     stat_text(stats, "server_version", STR_LIT(SERVER_VERSION));
-    stat(stats, "pid", (uint64_t)getpid());
+    stat_process(stats);
     stat(stats, "cpu_logical_cores", server->cores);
     stat(stats, "server_workers_effective", server->loop_count);
-    stat(stats, "memory_rss_bytes", mem_resident_bytes());
-    stat(stats, "memory_rss_mb", mem_resident_bytes() >> 20);
     stat(stats, "active_connections", atomic_count_get(&server->connections));
     stat(stats, "max_connections", server->config->connections_max);
+    stat(stats, "max_connections_configured", server->config->connections_max);
+    stat(stats, "server_workers_configured", server->config->server_loops);
+    stat(stats, "node_id", 1);
+    stat_text(stats, "cluster_id", STR_LIT("standalone"));
+    stat_text(stats, "cluster_api_addr", api_address(server, stats->arena));
     stat(stats, "http_requests", requests);
     stat(stats, "statements_waiting", pool_waiting(server->workers));
     stat_text(stats, "cluster_mode", STR_LIT("false"));
@@ -298,6 +329,11 @@ static void stat_store(struct stats *stats, struct server *server)
     stat(stats, "commit_requests", commits.requests);
     stat(stats, "commit_syncs", commits.syncs);
     stat(stats, "store_memory_bytes", kv_memory_bytes(server->kv));
+    uint64_t all_jobs = 0;
+    for (int state = 0; state < JOB_STATE_COUNT; state++) {
+        all_jobs += jobs_count(server->jobs, (enum job_state)state);
+    }
+    stat(stats, "total_jobs", all_jobs);
     stat(stats, "jobs_queued", jobs_count(server->jobs, JOB_QUEUED));
     stat(stats, "jobs_running", jobs_count(server->jobs, JOB_RUNNING));
     stat(stats, "jobs_failed", jobs_count(server->jobs, JOB_FAILED));
@@ -314,28 +350,54 @@ static status write_stats(struct server *server, struct arena *arena, const stru
     return stats.result;
 }
 
-/* --- manifest --------------------------------------------------------------------------------- */
+/* --- cluster groups -----------------------------------------------------------------------------
+ */
 
-static str manifest_text(struct arena *arena, const struct table *table,
-                         const struct manifest_row *part)
+/* One node, one group, led by itself; there is no replicated log. */
+static status write_cluster_groups(const struct row_sink *sink, struct error *err)
 {
-    const struct table_state *s = &part->state;
-    return arena_format(arena,
-                        "{\"table_id\":\"" STR_FMT "." STR_FMT
-                        "\",\"version\":%llu,\"segments\":%llu,\"rows\":%llu,\"bytes\":%llu,"
-                        "\"last_sequence_number\":%llu}",
-                        STR(table->namespace_name), STR(table->name),
-                        (unsigned long long)s->generation, (unsigned long long)s->segments,
-                        (unsigned long long)s->cold_rows, (unsigned long long)s->cold_bytes,
-                        (unsigned long long)(s->next_file > 0 ? s->next_file - 1 : 0));
+    struct row row = {.count = 0};
+    add_int(&row, TYPE_BIGINT, 1);
+    add_text(&row, STR_LIT("standalone"));
+    add_int(&row, TYPE_BIGINT, 1);
+    add_text(&row, STR_LIT("meta"));
+    add_int(&row, TYPE_BIGINT, 1);
+    add_null(&row, TYPE_JSON);
+    for (unsigned i = 0; i < 5; i++) { /* the log's numbers */
+        add_null(&row, TYPE_BIGINT);
+    }
+    add_text(&row, STR_LIT("leader"));
+    add_int(&row, TYPE_BIGINT, 1);
+    add_int(&row, TYPE_BIGINT, 0);
+    return sink->row(sink->context, row.values, err);
 }
 
-static status write_manifest(const struct table *table, const struct manifest_row *part,
-                             struct arena *arena, const struct row_sink *sink, struct error *err)
+/* --- manifest --------------------------------------------------------------------------------- */
+
+/* The text of manifest.json, as it is now. */
+static status manifest_text(struct server *server, const struct table *table,
+                            const struct manifest_row *row, struct arena *arena, str *out,
+                            struct error *err)
+{
+    struct table_part part;
+    struct buf text;
+    table_part_init(&part, table, row->owner, arena);
+    buf_init(&text);
+    status result = store_manifest_json(server->store, &part, &text, err);
+    *out = arena_copy(arena, buf_str(&text));
+    buf_release(&text);
+    return result;
+}
+
+static status write_manifest(struct server *server, const struct table *table,
+                             const struct manifest_row *part, struct arena *arena,
+                             const struct row_sink *sink, struct error *err)
 {
     struct row row = {.count = 0};
     str scope = part->owner.n > 0 ? part->owner : STR_LIT("shared");
-    struct value json = value_text(manifest_text(arena, table, part));
+    str text = {NULL, 0};
+    TRY(manifest_text(server, table, part, arena, &text, err));
+    struct value json = value_text(text);
     json.type.id = TYPE_JSON;
     add_text(&row, arena_format(arena, STR_FMT ":" STR_FMT ":" STR_FMT, STR(table->namespace_name),
                                 STR(table->name), STR(scope)));
@@ -373,7 +435,7 @@ static status write_manifests(struct server *server, const struct session *sessi
     for (size_t i = 0; i < count && status_ok(result); i++) {
         const struct table *table = snapshot_find_table_id(snapshot, parts[i].table);
         if (table != NULL && may_see_part(session, table, &parts[i])) {
-            result = write_manifest(table, &parts[i], arena, sink, err);
+            result = write_manifest(server, table, &parts[i], arena, sink, err);
         }
     }
     catalog_give(snapshot);
@@ -404,6 +466,20 @@ status system_rows_write(struct server *server, const struct session *session, s
     }
     if (str_eq_c(table, "manifest")) {
         return write_manifests(server, session, arena, sink, err);
+    }
+    if (str_eq_c(table, "cluster_groups")) {
+        return write_cluster_groups(sink, err);
+    }
+    if (str_eq_c(table, "server_logs")) {
+        return system_logs_write(server, arena, sink, err);
+    }
+    if (str_eq_c(table, "sessions")) {
+        return wires->session_rows != NULL
+                   ? wires->session_rows(wires->live_context, session, arena, sink, err)
+                   : STATUS_IS_OK;
+    }
+    if (str_eq_c(table, "topics") || str_eq_c(table, "topic_offsets")) {
+        return STATUS_IS_OK; /* there are none */
     }
     if (str_eq_c(table, "live")) {
         return wires->live_rows != NULL

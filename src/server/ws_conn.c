@@ -317,6 +317,7 @@ static void become_ready(struct ws_conn *conn, const struct caller *caller)
     live_client_init(&conn->client, home->live_loop, &client_ops, conn->user->id, caller->role,
                      str_from(conn->connection_id));
     conn->has_client = true;
+    ws_session_begin(conn);
     move(conn, WS_READY);
     conn_set_deadline(conn->net, 0);
     /* Looked at every heartbeat_interval upstream: in the middle of it on average. */
@@ -615,6 +616,7 @@ static size_t on_data(struct conn *net, str bytes)
     char *at = (char *)(uintptr_t)bytes.p; /* the parser unmasks in place */
     char *end = at + bytes.n;
     struct ws_event event;
+    ws_session_seen(conn);
     while (conn->phase != WS_CLOSING &&
            ws_parser_next(&conn->parser, &at, end, &event) != WS_EVENT_MORE) {
         (void)atomic_count_add(&conn->home->ws->messages_in, 1);
@@ -664,6 +666,7 @@ static void on_close(struct conn *net, enum conn_end end)
     struct ws_home *home = conn->home;
     log_debug("ws", "closed", "connection=%s end=%d", conn->connection_id, (int)end);
     if (conn->has_client) {
+        ws_session_end(conn);
         live_client_release(&conn->client);
         give_user(home->ws, conn->user);
     }

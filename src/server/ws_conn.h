@@ -44,11 +44,24 @@ struct ws_home {
     struct arena arena; /* of one message from a client */
 };
 
+/* An authenticated socket, as system.sessions shows it. The list is guarded by ws->lock, its fields
+ * are fixed while it is in it. */
+struct ws_session {
+    struct ws_session *next;
+    struct ws_session *prev;
+    str user_id;
+    const char *connection_id;
+    str client_ip;
+    int64_t opened_us;
+    atomic_count seen_us; /* wall clock: when something came from it */
+};
+
 struct api_ws {
     struct server *server;
     struct live *live;
-    struct lock lock; /* guards users, homes, home_count */
-    struct map users; /* id -> struct ws_user */
+    struct lock lock;            /* guards users, homes, home_count, sessions */
+    struct ws_session *sessions; /* newest first */
+    struct map users;            /* id -> struct ws_user */
     struct ws_home *homes[SERVER_LOOPS_MAX];
     unsigned home_count;
     atomic_count is_stopping;
@@ -73,10 +86,11 @@ struct ws_conn {
     bool may_compress; /* false: ?compress=false */
     bool has_client;
     str client_ip;
-    struct ws_user *user;   /* READY; counted by ws_user.sockets */
-    bool has_place;         /* counted in user->subscriptions for one that is being made */
-    uint64_t password_mark; /* of the user's password when the socket was opened */
-    int64_t until_s;        /* READY; the last second at which its token is accepted */
+    struct ws_user *user;      /* READY; counted by ws_user.sockets */
+    bool has_place;            /* counted in user->subscriptions for one that is being made */
+    uint64_t password_mark;    /* of the user's password when the socket was opened */
+    int64_t until_s;           /* READY; the last second at which its token is accepted */
+    struct ws_session session; /* in ws->sessions while has_client */
     char connection_id[24];
     unsigned metric_slot; /* of its messages */
     struct rate_bucket messages;
@@ -95,5 +109,13 @@ void ws_conn_close(struct ws_conn *conn, uint16_t code, str reason);
 void ws_conn_recheck(struct ws_conn *conn);
 /* Ends it when its token has expired at `now_s`. */
 void ws_conn_check_expiry(struct ws_conn *conn, int64_t now_s);
+
+/* ws_sessions.c: the list of those that are READY. */
+void ws_session_begin(struct ws_conn *conn);
+void ws_session_seen(struct ws_conn *conn);
+void ws_session_end(struct ws_conn *conn);
+/* Rows of system.sessions. */
+MUST_USE status ws_sessions_write(struct api_ws *ws, struct arena *arena,
+                                  const struct row_sink *sink, struct error *err);
 
 #endif

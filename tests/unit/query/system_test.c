@@ -68,11 +68,42 @@ static const struct {
      "transaction_id T, owner_id T, origin T, state T, age_ms B, idle_ms B, write_count B, "
      "write_bytes B, touched_tables_count B, snapshot_commit_seq B"},
     {"system.datatypes", "arrow_type T, kalam_type T, sql_name T, description T"},
+    {"system.audit_log", "audit_id T, timestamp TS, actor_user_id T, action T, target T, details "
+                         "T?, ip_address T?, subject_user_id T?"},
+    {"system.topics", "topic_id T, name T, alias T?, partitions I, retention_seconds B?, "
+                      "retention_max_bytes B?, routes J, created_at TS, updated_at TS"},
+    {"system.topic_offsets",
+     "topic_id T, group_id T, partition_id I, last_acked_offset B, updated_at TS"},
+    {"system.cluster_groups",
+     "group_id B, cluster_id T, node_id B, group_type T, current_term B?, vote J?, last_log_index "
+     "B?, last_applied B?, snapshot B?, purged B?, committed B?, state T?, current_leader B?, "
+     "millis_since_quorum_ack B?"},
+    {"system.sessions",
+     "session_id T, backend_pid B?, current_schema T?, state T, transaction_id T?, "
+     "transaction_state T?, transaction_has_writes Bo, client_addr T?, transport T, opened_at TS, "
+     "last_seen_at TS, last_method T?"},
+    {"system.server_logs", "timestamp T, level T, thread T?, target T?, line B?, message T"},
+    {"system.describe",
+     "column_name T, ordinal_position I, column_id B, data_type T, is_nullable Bo, "
+     "is_primary_key Bo, column_default T?, column_comment T?, schema_version I"},
     {"information_schema.tables", "table_catalog T, table_schema T, table_name T, table_type T"},
-    {"information_schema.columns", "table_catalog T, table_schema T, table_name T, column_name T, "
-                                   "ordinal_position B, column_default "
-                                   "T?, is_nullable T, data_type T"},
-    {"information_schema.schemata", "catalog_name T, schema_name T"},
+    {"information_schema.columns",
+     "table_catalog T, table_schema T, table_name T, column_name T, ordinal_position B, "
+     "column_default T?, is_nullable T, data_type T, character_maximum_length B?, "
+     "character_octet_length B?, numeric_precision B?, numeric_precision_radix B?, numeric_scale "
+     "B?, datetime_precision B?, interval_type T?"},
+    {"information_schema.views", "table_catalog T, table_schema T, table_name T, definition T?"},
+    {"information_schema.schemata",
+     "catalog_name T, schema_name T, schema_owner T?, default_character_set_catalog T?, "
+     "default_character_set_schema T?, default_character_set_name T?, sql_path T?"},
+    {"information_schema.df_settings", "name T, value T?, description T?"},
+    {"information_schema.routines",
+     "specific_catalog T, specific_schema T, specific_name T, routine_catalog T, routine_schema T, "
+     "routine_name T, routine_type T, is_deterministic Bo?, data_type T?, function_type T?, "
+     "description T?, syntax_example T?"},
+    {"information_schema.parameters",
+     "specific_catalog T, specific_schema T, specific_name T, ordinal_position B, parameter_mode "
+     "T, parameter_name T?, data_type T, parameter_default T?, is_variadic Bo, rid S"},
 };
 enum { TABLES = sizeof contract / sizeof contract[0] };
 
