@@ -1,0 +1,208 @@
+// tests/api/system_tables_test.mjs -- system tables, SHOW and DESCRIBE over HTTP: the columns of the contract in
+// their order, values that are true, and what each role sees; docs/reference/system-tables.md says the same.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { eventually, startServer } from './harness.mjs';
+import { connect } from './ws_client.mjs';
+import * as reference from '../../tools/system-tables-reference.mjs';
+
+let server;
+let user; // token of a plain user
+
+before(async () => {
+  server = await startServer({ settings: { logging: { level: 'info', format: 'json', log_to_console: true } } });
+  user = (await server.user('ute')).token;
+  await server.exec('CREATE NAMESPACE st');
+  await server.exec("CREATE TABLE st.notes (id BIGINT PRIMARY KEY, v TEXT DEFAULT 'x', d DECIMAL(10, 2)) WITH (TYPE = 'USER', FLUSH_POLICY = 'rows:7,interval:60')");
+  await server.exec("CREATE TABLE st.secrets (id BIGINT PRIMARY KEY) WITH (TYPE = 'SHARED', ACCESS_LEVEL = 'PRIVATE')");
+  await server.exec("CREATE TABLE st.events (id BIGINT PRIMARY KEY) WITH (TYPE = 'STREAM', TTL_SECONDS = 60)");
+  await server.exec('ALTER TABLE st.notes ADD COLUMN late INT');
+  await server.exec("CREATE VIEW st.v AS SELECT 'top secret' AS words");
+});
+after(() => server?.stop());
+
+const WIRE = { TEXT: 'Text', BIGINT: 'BigInt', INT: 'Int', SMALLINT: 'SmallInt', FLOAT: 'Float', TIMESTAMP: 'Timestamp', JSON: 'Json', BOOLEAN: 'Boolean' };
+const fields = (result) => result.schema.map((f) => `${f.name} ${f.data_type}`);
+async function fails(sql, code, text, options) {
+  const reply = await server.sql(sql, options);
+  assert.equal(reply.body?.error?.code, code, `${sql}\n${reply.text}`);
+  assert.ok(reply.body.error.message.includes(text), `${sql}\n${reply.body.error.message}`);
+}
+
+test('docs/reference/system-tables.md is what the list of the server says', () => {
+  assert.equal(fs.readFileSync(reference.path, 'utf8'), reference.text());
+});
+
+test('every table of the list answers SELECT * with its columns, and DESCRIBE TABLE with the same', async () => {
+  for (const table of reference.tables()) {
+    const result = await server.exec(`SELECT * FROM ${table.name} LIMIT 1`);
+    assert.deepEqual(fields(result), table.columns.map((c) => `${c.name} ${WIRE[c.type]}`), table.name);
+    const described = await server.rows(`DESCRIBE TABLE ${table.name}`);
+    assert.deepEqual(described.map((r) => [r.column_name, r.data_type, r.is_nullable, r.is_primary_key, r.schema_version]), table.columns.map((c) => [c.name, c.type, c.isNullable, c.isKey, 1]));
+  }
+});
+
+test('a plain user reads the open tables only', async () => {
+  for (const table of reference.tables()) {
+    const reply = await server.sql(`SELECT * FROM ${table.name} LIMIT 1`, { token: user });
+    assert.equal(reply.status, table.isOpen ? 200 : 403, table.name);
+  }
+});
+
+test('no table of the list takes DML', async () => {
+  for (const { name, columns } of reference.tables()) {
+    const c = columns[0].name;
+    await fails(`INSERT INTO ${name} (${c}) VALUES (NULL)`, 'SQL_EXECUTION_ERROR', `Cannot insert system table '${name}'`);
+    await fails(`UPDATE ${name} SET ${c} = NULL WHERE ${c} IS NULL`, 'SQL_EXECUTION_ERROR', `Cannot update system table '${name}'`);
+    await fails(`DELETE FROM ${name} WHERE ${c} IS NULL`, 'SQL_EXECUTION_ERROR', `Cannot delete system table '${name}'`);
+  }
+});
+
+test('system.schemas has one row per version, with columns and options as JSON', async () => {
+  const rows = await server.rows("SELECT * FROM system.schemas WHERE table_id = 'st:notes' ORDER BY schema_version");
+  assert.deepEqual(rows.map((r) => [r.schema_version, r.is_latest, r.table_type, r.storage_id, r.use_user_storage, r.access_level]), [[1, false, 'user', 'local', false, null], [2, true, 'user', 'local', false, null]]);
+  const columns = JSON.parse(rows[1].columns);
+  assert.deepEqual(columns.slice(0, 4).map((c) => [c.column_name, c.data_type, c.is_nullable, c.is_primary_key, c.default_value]), [
+    ['id', 'BigInt', false, true, 'None'],
+    ['v', 'Text', true, false, { Literal: 'x' }],
+    ['d', { Decimal: { precision: 10, scale: 2 } }, true, false, 'None'],
+    ['late', 'Int', true, false, 'None'],
+  ]);
+  assert.deepEqual(JSON.parse(rows[1].options), {
+    table_type: 'USER', storage_id: 'local', use_user_storage: false, flush_policy: { type: 'combined', row_limit: 7, interval_seconds: 60 }, compression: 'zstd',
+  });
+  const [own] = await server.rows("SELECT options FROM system.schemas WHERE table_id = 'system:users'");
+  assert.deepEqual(JSON.parse(own.options), { table_type: 'SYSTEM', read_only: true, enable_cache: true, cache_ttl_seconds: 300, localhost_only: false });
+  const [shared] = await server.rows("SELECT options, access_level FROM system.schemas WHERE table_id = 'st:secrets'");
+  assert.equal(shared.access_level, 'private');
+  assert.equal(JSON.parse(shared.options).access_level, 'Private');
+  const [stream] = await server.rows("SELECT options FROM system.schemas WHERE table_id = 'st:events'");
+  assert.deepEqual(JSON.parse(stream.options), { table_type: 'STREAM', ttl_seconds: 60, eviction_strategy: 'time_based', max_stream_size_bytes: 0, compression: 'zstd' });
+});
+
+test('DESCRIBE TABLE, with HISTORY and VERSION, DESCRIBE and SHOW COLUMNS have the columns of the contract', async () => {
+  const newest = await server.exec('DESCRIBE TABLE st.notes');
+  assert.deepEqual(fields(newest), ['column_name Text', 'ordinal_position Int', 'column_id BigInt', 'data_type Text', 'is_nullable Boolean', 'is_primary_key Boolean', 'column_default Text', 'column_comment Text', 'schema_version Int']);
+  const names = ['id', 'v', 'd', 'late', '_seq', '_updated', '_deleted'];
+  assert.deepEqual(newest.rows.map((r) => r[0]), names);
+  assert.deepEqual(newest.rows[2], ['d', 3, newest.rows[2][2], 'DECIMAL(10, 2)', true, false, null, null, 2]);
+  const history = await server.rows('DESC TABLE st.notes HISTORY');
+  assert.deepEqual(history.map((r) => r.schema_version).filter((v) => v === 1).length, 6);
+  assert.equal(history.length, 13);
+  assert.deepEqual((await server.rows('DESCRIBE TABLE st.notes VERSION 1')).map((r) => r.column_name), names.filter((n) => n !== 'late'));
+  await fails('DESCRIBE TABLE st.notes VERSION 3', 'SQL_EXECUTION_ERROR', 'schema version 3 of table st.notes does not exist');
+  await fails('DESCRIBE TABLE st.nothing', 'SQL_EXECUTION_ERROR', "table 'st.nothing' not found");
+  const engine = await server.exec('DESCRIBE st.notes');
+  assert.deepEqual(fields(engine), ['column_name Text', 'data_type Text', 'is_nullable Text']);
+  assert.deepEqual(engine.rows.slice(0, 3), [['id', 'Int64', 'NO'], ['v', 'Utf8', 'YES'], ['d', 'Decimal128(10, 2)', 'YES']]);
+  const shown = await server.exec('SHOW COLUMNS FROM st.notes');
+  assert.deepEqual(fields(shown).map((f) => f.split(' ')[0]), ['table_catalog', 'table_schema', 'table_name', 'column_name', 'data_type', 'is_nullable']);
+  assert.deepEqual(shown.rows[0], ['kalam', 'st', 'notes', 'id', 'Int64', 'NO']);
+  assert.ok((await server.exec('DESCRIBE system.users')).rows.length >= 15);
+});
+
+test('SHOW TABLES lists what the caller may see, newest versions only; IN filters', async () => {
+  const all = await server.rows('SHOW TABLES IN st');
+  assert.deepEqual(all.map((r) => [r.table_name, r.schema_version]).sort(), [['events', 1], ['notes', 2], ['secrets', 1]]);
+  const his = await server.rows('SHOW TABLES', { token: user });
+  assert.ok(his.some((r) => r.table_name === 'notes') && !his.some((r) => r.table_name === 'secrets' || r.namespace_id === 'system'));
+  await fails('SHOW TABLES IN nowhere', 'SQL_EXECUTION_ERROR', "Namespace 'nowhere' does not exist");
+});
+
+test('SHOW EXPORT, SHOW ALL, SHOW NAMESPACES and SHOW STORAGES answer; storages are masked for users', async () => {
+  assert.deepEqual(fields(await server.exec('SHOW EXPORT', { token: user })), ['job_id Text', 'status Text', 'created_at Timestamp', 'message Text', 'download_url Text']);
+  const settings = await server.rows('SHOW ALL');
+  assert.ok(settings.some((r) => r.name === 'logging.format' && r.value === 'json'));
+  assert.ok((await server.rows('SHOW NAMESPACES', { token: user })).some((r) => r.name === 'st' && r.table_count === 3));
+  const [masked] = await server.rows('SHOW STORAGES', { token: user });
+  assert.equal(masked.base_directory, '***');
+  await fails('SHOW ALL', 'PERMISSION_DENIED', 'Admin privileges (DBA or System role) required for SHOW ALL', { token: user });
+});
+
+test('system.manifest has the very text of manifest.json', async () => {
+  await server.exec("INSERT INTO st.notes (id, v) VALUES (1, 'a'), (2, 'b')");
+  const { message } = await server.exec('STORAGE FLUSH TABLE st.notes');
+  const job = /Job ID: (\S+)/.exec(message)[1];
+  await eventually(async () => (await server.rows(`SELECT status FROM system.jobs WHERE job_id = '${job}'`))[0]?.status === 'completed', 'the flush');
+  const [row] = await server.rows("SELECT * FROM system.manifest WHERE namespace_id = 'st'");
+  assert.equal(row.cache_key, 'st:notes:root');
+  assert.equal(row.sync_state, 'in_sync');
+  const manifest = JSON.parse(row.manifest_json);
+  assert.equal(manifest.segments.length, 1);
+  assert.equal(manifest.segments[0].row_count, 2);
+  const file = fs.readdirSync(server.dir, { recursive: true }).find((f) => f.endsWith('manifest.json') && f.includes('notes'));
+  assert.deepEqual(manifest, JSON.parse(fs.readFileSync(path.join(server.dir, file), 'utf8')));
+  assert.deepEqual(await server.rows('SHOW MANIFEST', { token: user }), []); // not his
+});
+
+test('information_schema shows types by their Arrow names, and views without their text to users', async () => {
+  const columns = await server.rows("SELECT * FROM information_schema.columns WHERE table_schema = 'st' AND table_name = 'notes' ORDER BY ordinal_position");
+  assert.deepEqual(columns.slice(0, 3).map((c) => [c.column_name, c.data_type, c.is_nullable, c.column_default, c.numeric_precision, c.numeric_precision_radix, c.numeric_scale, c.character_octet_length]), [
+    ['id', 'Int64', 'NO', null, '64', '2', null, null],
+    ['v', 'Utf8', 'YES', 'x', null, null, null, '2147483647'],
+    ['d', 'Decimal128(10, 2)', 'YES', null, '10', '10', '2', null],
+  ]);
+  const [view] = await server.rows("SELECT definition FROM information_schema.views WHERE table_name = 'v'");
+  assert.ok(view.definition.includes('top secret'));
+  const [his] = await server.rows("SELECT definition FROM information_schema.views WHERE table_name = 'v'", { token: user });
+  assert.equal(his.definition, null);
+  assert.deepEqual(await server.rows("SELECT table_name FROM information_schema.tables WHERE table_name = 'secrets'", { token: user }), []);
+  assert.deepEqual(await server.rows('SELECT * FROM information_schema.df_settings', { token: user }), []);
+  assert.ok((await server.rows("SELECT routine_name FROM information_schema.routines WHERE routine_name = 'lower'")).length === 1);
+  assert.deepEqual(await server.rows("SELECT routine_name FROM information_schema.routines WHERE routine_name IN ('read_text', 'getenv')"), []);
+  assert.deepEqual((await server.rows('SELECT schema_name FROM information_schema.schemata ORDER BY schema_name')).map((r) => r.schema_name), ['dba', 'default', 'information_schema', 'st', 'system']);
+});
+
+test('system.sessions lists the sockets that are open', async () => {
+  const ws = await connect(server, { token: user });
+  const [row] = await server.rows('SELECT * FROM system.sessions');
+  assert.match(row.session_id, /^ute-\d+$/);
+  assert.deepEqual([row.transport, row.state, row.transaction_has_writes, row.client_addr], ['websocket', 'active', false, '127.0.0.1']);
+  assert.ok(row.opened_at > 0 && row.last_seen_at >= row.opened_at);
+  ws.destroy?.() ?? ws.socket.destroy();
+  await eventually(async () => (await server.rows('SELECT * FROM system.sessions')).length === 0, 'the end of the socket');
+});
+
+test('system.server_logs reads the JSON log', async () => {
+  await eventually(async () => (await server.rows("SELECT * FROM system.server_logs WHERE message LIKE 'done%' LIMIT 5")).length > 0, 'the line of the flush');
+  const [row] = await server.rows("SELECT * FROM system.server_logs WHERE target = 'flush' LIMIT 1");
+  assert.equal(row.level, 'INFO');
+  assert.match(row.timestamp, /^\d{4}-\d\d-\d\dT/);
+  assert.match(row.message, /table=.*st\.notes/);
+});
+
+test('system.stats has the names that clients insist on, with numbers', async () => {
+  const stats = Object.fromEntries((await server.rows('SELECT * FROM system.stats LIMIT 1000')).map((r) => [r.metric_name, r.metric_value]));
+  for (const name of ['schema_cache_size', 'schema_registry_size', 'total_users', 'total_tables', 'server_workers_effective', 'max_connections', 'memory_usage_mb', 'pid', 'thread_count', 'open_files_total', 'total_jobs']) {
+    assert.match(stats[name] ?? name, /^\d+$/, name);
+  }
+  assert.ok(stats.server_version.length > 0);
+  assert.equal(Number(stats.pid), server.child.pid);
+  assert.equal(stats.total_users, '2');
+});
+
+test('cluster, cluster_groups, datatypes, settings and the tables without rows', async () => {
+  assert.deepEqual((await server.rows('SELECT cluster_id, node_id, role, status, is_self, is_leader FROM system.cluster')), [{ cluster_id: 'standalone', node_id: '1', role: 'leader', status: 'active', is_self: true, is_leader: true }]);
+  assert.deepEqual((await server.rows('SELECT group_id, group_type, state, current_leader FROM system.cluster_groups')), [{ group_id: '1', group_type: 'meta', state: 'leader', current_leader: '1' }]);
+  assert.equal((await server.rows('SELECT * FROM system.datatypes')).length, 17);
+  for (const table of ['topics', 'topic_offsets', 'describe']) assert.deepEqual(await server.rows(`SELECT * FROM system.${table}`), []);
+});
+
+test('a filter on the key finds its row and no other', async () => {
+  const [audit] = await server.rows("SELECT audit_id FROM system.audit_log WHERE action = 'CREATE_NAMESPACE' AND target = 'st'");
+  for (const [sql, expected] of [
+    ["SELECT user_id AS k FROM system.users WHERE user_id = 'ute'", ['ute']],
+    ["SELECT user_id AS k FROM system.users WHERE user_id = 'UTE'", []],
+    ["SELECT user_id AS k FROM system.users u WHERE u.user_id = 'ute' AND u.role = 'dba'", []],
+    ["SELECT user_id AS k FROM system.users WHERE user_id = 'ute' OR user_id = 'root' ORDER BY 1", ['root', 'ute']],
+    ["SELECT a.user_id AS k FROM system.users a JOIN system.users b ON a.role <> b.role WHERE b.user_id = 'ute'", ['root']],
+    ["SELECT namespace_id AS k FROM system.namespaces WHERE namespace_id = 'st'", ['st']],
+    ["SELECT schema_version AS k FROM system.schemas WHERE table_id = 'st:notes' ORDER BY 1", [1, 2]],
+    [`SELECT action AS k FROM system.audit_log WHERE audit_id = '${audit.audit_id}'`, ['CREATE_NAMESPACE']],
+    ["SELECT action AS k FROM system.audit_log WHERE audit_id = 'x'", []],
+  ]) assert.deepEqual((await server.rows(sql)).map((r) => r.k), expected, sql);
+  assert.deepEqual(await server.rows('SELECT user_id FROM system.users WHERE user_id = $1', { params: ['ute'] }), [{ user_id: 'ute' }]);
+  assert.deepEqual(await server.rows('SELECT user_id FROM system.users WHERE user_id = $1', { params: [null] }), []);
+});
