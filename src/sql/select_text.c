@@ -1,4 +1,5 @@
-/* sql/select_text.c -- brackets for -> and ->>, a function for ?.
+/* sql/select_text.c -- brackets for -> and ->>, a function for ?, quotes for names that only the
+ * engine reserves.
  * One walk over the tokens. An operand is a primary with what hangs on it: a literal, a name, a
  * call, brackets, CASE ... END, then ::type, [index] and .name. An operator takes the operand
  * before it as its left side and reads the one behind it. Tokens that make up an operand are
@@ -205,11 +206,34 @@ static size_t put(char *at, str s)
     return s.n;
 }
 
+/* Words that the engine keeps for statements which are not let through; columns may have such
+ * names, and the ORM of 0.4.3 takes the quotes off. */
+static bool is_engine_word(str text, const struct token *tokens, unsigned count, unsigned i)
+{
+    static const char *const words[] = {"at",           "authorization", "binary",   "collation",
+                                        "concurrently", "freeze",        "overlaps", "verbose"};
+    str word = token_text(text, &tokens[i]);
+    if (tokens[i].kind != TK_ID || word.p[0] == '"' || word.p[0] == '`') {
+        return false;
+    }
+    bool has_next = i + 1 < count;
+    if (has_next && (tokens[i + 1].kind == TK_LP ||
+                     str_eq_nocase(token_text(text, &tokens[i + 1]), STR_LIT("time")))) {
+        return false; /* AT TIME ZONE */
+    }
+    for (size_t k = 0; k < sizeof words / sizeof words[0]; k++) {
+        if (str_eq_nocase(word, str_from(words[k]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static str write_text(const struct walk *w)
 {
     size_t bytes = w->text.n;
     for (unsigned i = 0; i < w->count; i++) {
-        bytes += w->notes[i].before.n + w->notes[i].closes;
+        bytes += w->notes[i].before.n + w->notes[i].closes + 2;
     }
     char *out = arena_alloc(w->arena, bytes + 1);
     size_t n = 0;
@@ -222,7 +246,10 @@ static str write_text(const struct walk *w)
         if (note->before.n > 0) {
             n += put(out + n, note->before);
         }
+        bool is_word = is_engine_word(w->text, w->tokens, w->count, i);
+        n += put(out + n, is_word ? STR_LIT("\"") : STR_LIT(""));
         n += put(out + n, is_comma ? STR_LIT(",") : token_text(w->text, token));
+        n += put(out + n, is_word ? STR_LIT("\"") : STR_LIT(""));
         memset(out + n, ')', note->closes);
         n += note->closes;
         from = token_end(token);
@@ -231,10 +258,11 @@ static str write_text(const struct walk *w)
     return str_of(out, n);
 }
 
-static bool has_operators(const struct sql_piece *piece)
+static bool needs_rewrite(const struct sql_piece *piece)
 {
     for (unsigned i = 0; i < piece->token_count; i++) {
-        if (is_operator(piece->tokens[i].kind)) {
+        if (is_operator(piece->tokens[i].kind) ||
+            is_engine_word(piece->text, piece->tokens, piece->token_count, i)) {
             return true;
         }
     }
@@ -249,7 +277,7 @@ status select_text_rewrite(str query, struct arena *arena, str *out, struct erro
     if (count > 1) {
         return error_set(err, ERROR_SYNTAX, "expected one query, found %u statements", count);
     }
-    if (count == 0 || !has_operators(&pieces[0])) {
+    if (count == 0 || !needs_rewrite(&pieces[0])) {
         *out = query;
         return STATUS_IS_OK;
     }

@@ -32,6 +32,10 @@ TEST(select_text_rewrite_brackets_operators_and_nothing_else)
          "SELECT json_contains((SELECT (d->'x') FROM u) , 'y') FROM t"},
         {"SELECT a ? 'x' ? 'y'", "SELECT json_contains(json_contains(a , 'x') , 'y')"},
         {" SELECT a->'b'; ", "SELECT (a->'b')"},
+        {"SELECT at, t.AT FROM t ORDER BY at", "SELECT \"at\", t.\"AT\" FROM t ORDER BY \"at\""},
+        {"SELECT \"at\", 'at', x AT TIME ZONE 'UTC' FROM t",
+         "SELECT \"at\", 'at', x AT TIME ZONE 'UTC' FROM t"},
+        {"SELECT verbose->'a' FROM t", "SELECT (\"verbose\"->'a') FROM t"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         str out;

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Goal: docs/reference/{sql,http,errors}.md say what the code's tables say, and the check sees when they do not.
+# Method: the files themselves; then copies with one thing wrong each, and the complaint.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+node "$root/tools/reference.mjs"
+
+# expect <file> <complaint> <sed script>
+expect() {
+    cp "$root"/docs/reference/*.md "$scratch"
+    sed -i "$3" "$scratch/$1"
+    if output=$(KALAM_REFERENCE_DIR="$scratch" node "$root/tools/reference.mjs" 2>&1); then
+        echo "not seen: $2" >&2
+        exit 1
+    fi
+    grep -qF "$2" <<<"$output" || {
+        printf 'wanted: %s\nfound: %s\n' "$2" "$output" >&2
+        exit 1
+    }
+}
+expect errors.md 'errors.md differs from the code' 's/| `STORAGE_FULL` | 507 |/| `STORAGE_FULL` | 500 |/'
+expect sql.md 'sql.md differs from the code' '/^| `DROP VIEW` |/d'
+expect sql.md 'no table is called kinds' 's/<!-- table types -->/<!-- table kinds -->/'
+expect http.md 'no file has the table routes' '/<!-- table routes -->/d'
+expect errors.md 'errors.md does not explain IDEMPOTENCY_MISMATCH' '/the key of .Idempotency-Key/d'

@@ -1,0 +1,96 @@
+// tools/reference.mjs [--write] -- the tables of docs/reference/{sql,http,errors}.md are made from the tables that the code uses. Each
+// stands between `<!-- table NAME -->` and `<!-- end -->`. Without --write: says which differ, status 1; with it: writes them anew.
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
+const DIR = process.env.KALAM_REFERENCE_DIR ?? path.join(ROOT, 'docs/reference');
+const read = (name) => fs.readFileSync(path.join(ROOT, name), 'utf8');
+
+// The rows WORD(a, "b", ...) of a table; arguments as texts, comments left out.
+function rowsOf(file, word) {
+  const text = read(file).replaceAll(/\/\*[\s\S]*?\*\//g, '');
+  return [...text.matchAll(new RegExp(`^${word}\\(((?:"(?:[^"\\\\]|\\\\.)*"|[^"()])*)\\)$`, 'gm'))]
+    .map((m) => [...m[1].matchAll(/"((?:[^"\\]|\\.)*)"|[^,\s"][^,"]*/g)].map((a) => (a[1] ?? a[0]).trim()));
+}
+const table = (head, rows) => [`| ${head.join(' | ')} |`, `|${head.map(() => '---').join('|')}|`, ...rows.map((r) => `| ${r.join(' | ')} |`)].join('\n');
+const code = (text) => (text === '' ? '' : `\`${text}\``);
+
+function statements() {
+  const families = new Map(rowsOf('src/sql/families.def', 'FAMILY').map(([name, role, text]) => [name, [role, text ?? '']]));
+  const who = { USER: 'everybody', SERVICE: 'service, dba, system', ADMIN: 'dba, system' };
+  return table(['statement', 'who, as far as its kind tells', 'others read'], rowsOf('src/sql/statements.def', 'STATEMENT').map((r) => {
+    const [role, text] = families.get(r[1]);
+    return [code(r[4]), who[role], text];
+  }));
+}
+
+function types() {
+  const spellings = new Map();
+  for (const m of read('src/model/type.c').matchAll(/^ {4}\{"([^"]+)", TYPE_(\w+), TAKES_\w+\},$/gm)) spellings.set(m[2], [...(spellings.get(m[2]) ?? []), m[1]]);
+  return table(['type', 'in `data_type`', 'spellings'], rowsOf('src/model/types.def', 'TYPE').map(([id, , wire, sql]) => [code(sql), code(wire), (spellings.get(id) ?? []).map(code).join(' ')]));
+}
+
+function coercions() {
+  const to = new Map();
+  for (const [from, target] of rowsOf('src/model/coerce.def', 'COERCE')) if (from !== target) to.set(from, [...(to.get(from) ?? []), target]);
+  return table(['from', 'to'], [...to].map(([from, all]) => [code(from), all.map(code).join(' ')]));
+}
+
+function functions() {
+  const what = { ALLOW: () => 'the engine\'s', OURS: (note) => (note.startsWith('kalam_') ? 'ours' : `the engine's ${code(note)}`), SESSION: (note) => `the session's ${note}` };
+  return table(['function', 'answered by'], rowsOf('src/query/functions.def', 'CONTRACT_FUNCTION').map(([name, kind, note]) => [code(name), what[kind](note)]));
+}
+
+function engineFunctions() {
+  const groups = new Map();
+  for (const [name, kind, note] of rowsOf('src/query/functions.def', 'FUNCTION')) {
+    if (kind === 'ALLOW' && /^[a-z]/.test(name)) groups.set(note, [...(groups.get(note) ?? []), name]);
+  }
+  return table(['kind', 'functions'], [...groups].map(([note, names]) => [note, names.map(code).join(' ')]));
+}
+
+const limits = () => table(['limit', 'of'], rowsOf('src/model/limits.def', 'LIMIT').map(([, value, what]) => [Number(value).toLocaleString('en-US'), what]));
+const access = () => table(['access level', 'reads', 'writes'], rowsOf('src/auth/access.def', 'SHARED').map(([level, reads, writes]) => [level, reads === 'ANONYMOUS' ? 'everybody' : `from ${reads.toLowerCase()} up`, `from ${writes.toLowerCase()} up`]));
+const actAs = () => table(['who', 'may act as'], [...rowsOf('src/auth/access.def', 'ACT_AS').reduce((all, [a, t]) => all.set(a, [...(all.get(a) ?? []), t.toLowerCase()]), new Map())].map(([a, t]) => [a.toLowerCase(), t.join(', ')]));
+
+function routes() {
+  const rows = [...read('src/server/routes.c').matchAll(/^ {4}\{"(\/[^"]*)", (GET|POST), (\d+), /gm)];
+  return table(['path', 'method', 'another method answers'], rows.map((m) => [code(m[1] + (m[1].endsWith('/') ? '…' : '')), m[2], m[3]]));
+}
+
+function errors() {
+  const rows = rowsOf('src/base/errors.def', 'ERROR').filter((r) => !['NONE', 'CONFIG'].includes(r[0]));
+  return table(['code', 'HTTP', 'message begins', 'who reads the message', 'kind'], rows.map(([symbol, , wire, http, ...rest]) => {
+    const prefix = rest.length > 1 ? `${rest[0].trim()}` : '';
+    return [code(wire), http, code(prefix), rest.at(-1) === '1' ? 'everybody' : 'dba, system', symbol.toLowerCase()];
+  }));
+}
+
+const TABLES = { statements, types, coercions, functions, 'engine functions': engineFunctions, limits, access, 'act as': actAs, routes, errors };
+const SMALLEST = { statements: 50, types: 17, coercions: 15, functions: 25, 'engine functions': 5, limits: 20, access: 4, 'act as': 3, routes: 15, errors: 40 };
+
+let bad = 0;
+const complain = (text) => { console.error(text); bad = 1; };
+const seen = new Set();
+for (const name of ['sql.md', 'http.md', 'errors.md']) {
+  const file = path.join(DIR, name);
+  const text = fs.readFileSync(file, 'utf8');
+  const made = text.replaceAll(/<!-- table ([a-z ]+) -->\n[\s\S]*?<!-- end -->/g, (all, key) => {
+    if (!TABLES[key]) { complain(`${name}: no table is called ${key}`); return all; }
+    seen.add(key);
+    const rows = TABLES[key]();
+    if (rows.split('\n').length - 2 < SMALLEST[key]) complain(`${name}: the table ${key} cannot be read from the code`);
+    return `<!-- table ${key} -->\n${rows}\n<!-- end -->`;
+  });
+  if (made === text) continue;
+  if (process.argv.includes('--write')) fs.writeFileSync(file, made);
+  else complain(`${name} differs from the code; run node tools/reference.mjs --write`);
+}
+for (const key of Object.keys(TABLES)) if (!seen.has(key)) complain(`no file has the table ${key}`);
+// Every kind of statement and every code is spoken of in the text, not only in its table.
+const prose = (name) => fs.readFileSync(path.join(DIR, name), 'utf8').replaceAll(/<!-- table [\s\S]*?<!-- end -->/g, '');
+for (const [, , , , sql] of rowsOf('src/sql/statements.def', 'STATEMENT')) if (!prose('sql.md').includes(sql)) complain(`sql.md does not explain ${sql}`);
+for (const [symbol, , wire] of rowsOf('src/base/errors.def', 'ERROR')) if (symbol !== 'NONE' && !prose('errors.md').includes(wire)) complain(`errors.md does not explain ${wire}`);
+process.exit(bad);
