@@ -221,6 +221,17 @@ static unsigned bind_parameters(struct run *run, const struct gate_plan *gate,
     return count;
 }
 
+status engine_plan_files(struct run *run, struct engine_plan *plan, struct table_read *read,
+                         unsigned *kept, unsigned *total, struct error *err)
+{
+    struct value *values = NULL;
+    struct type *types = NULL;
+    struct table_file *files = NULL;
+    unsigned count = bind_parameters(run, &plan->gate, &values, &types);
+    const struct prune_run prune = {plan->gate.prune, values, count};
+    return prune_files(&prune, read, &files, kept, total, err);
+}
+
 /* -- running ------------------------------------------------------------------------------------
  */
 
@@ -246,6 +257,8 @@ static status execute(struct run *run, struct engine_plan *plan, struct duck_con
     struct value *values = NULL;
     struct type *types = NULL;
     unsigned count = bind_parameters(run, &plan->gate, &values, &types);
+    struct read_context *rc = duck_session(conn);
+    rc->prune = (struct prune_run){plan->gate.prune, values, count}; /* read by files_list */
     struct duck_statement *statement = NULL;
     TRY(duck_prepare(conn, plan->gate.text, types, count, &statement, err));
     struct duck_result *result = NULL;

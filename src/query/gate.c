@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/map.h"
+#include "query/prune.h"
 
 /* --- small things -------------------------------------------------------------------------------
  */
@@ -472,6 +473,7 @@ static status check(struct gate *g, str text)
     TRY(gate_parse(g, g->plan->text, &printed));
     TRY(look_again(g, printed));
     finish_plan(g, &columns);
+    g->plan->prune = prune_plan_make(printed, g->tables, g->table_count, g->keep);
     return STATUS_IS_OK;
 }
 

@@ -73,8 +73,10 @@ struct gate_output {
     int system_column;              /* enum system_column of `table`, or -1 */
 };
 
+struct prune_plan;
 struct gate_plan {
-    str text; /* for duck_prepare on HOT, ALL or RAW */
+    str text;                       /* for duck_prepare on HOT, ALL or RAW */
+    const struct prune_plan *prune; /* which files it can do without; NULL: none */
     const struct gate_table
         *tables; /* each once; TABLE and SYSTEM: what to duck_define_*. VIEW too */
     unsigned table_count;

@@ -81,7 +81,9 @@ static status files_list(void *context, void *session, table_id id, struct arena
     if (session != NULL) {
         struct table_read *read = NULL;
         TRY(open_for_files(session, id, &read, err));
-        TRY(table_files(read, NULL, NULL, &files, &n, err));
+        unsigned total = 0;
+        const struct read_context *rc = session;
+        TRY(prune_files(&rc->prune, read, &files, &n, &total, err));
     }
     *paths = ARENA_ARRAY(arena, str, n + 1);
     *count = n > 0 ? n : 1;

@@ -6,6 +6,7 @@
 #ifndef QUERY_READ_CONTEXT_H
 #define QUERY_READ_CONTEXT_H
 
+#include "query/prune.h"
 #include "query/run.h"
 #include "store/read.h"
 
@@ -19,6 +20,7 @@ struct read_context {
     struct arena *arena; /* the request's */
     struct cold_slot slot;
     struct read_table *tables;
+    struct prune_run prune; /* of the running SELECT; zeroed: it needs all files */
     const struct staged *staged; /* of the open transaction, whose view this is; NULL: none */
 };
 

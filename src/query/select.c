@@ -112,10 +112,16 @@ static status explain_tables(struct run *run, struct engine_plan *plan, struct e
             if (!status_ok(result)) {
                 break;
             }
-            line = arena_format(run->arena, STR_FMT " tiers=%s hot_rows=%llu segments=%llu",
-                                STR(line), read->state.segments > 0 ? "hot+cold" : "hot",
-                                (unsigned long long)table_hot_rows(read),
-                                (unsigned long long)read->state.segments);
+            unsigned kept = 0;
+            unsigned total = 0;
+            result = engine_plan_files(run, plan, read, &kept, &total, err);
+            line =
+                arena_format(run->arena, STR_FMT " tiers=%s hot_rows=%llu segments=%u pruned=%u/%u",
+                             STR(line), total > 0 ? "hot+cold" : "hot",
+                             (unsigned long long)table_hot_rows(read), total, total - kept, total);
+            if (!status_ok(result)) {
+                break;
+            }
         }
         result = explain_line(run, "logical_plan", line, err);
     }

@@ -133,6 +133,7 @@ static status open_store(struct server *server, struct error *err)
     options.cold_root = data_dir_join(server->dir, "storage");
     options.cold = &server->cold.engine;
     options.tombstone_hours = server->config->retention_deleted_hours;
+    options.filter_cache_bytes = server->config->parquet_filter_cache_bytes;
     options.merge_bytes_max = server->config->flush_merge_bytes;
     return store_open(&options, &server->store, err);
 }

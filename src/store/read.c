@@ -120,10 +120,14 @@ status table_files(struct table_read *read, table_file_keep_fn *keep, void *cont
     unsigned kept = 0;
     for (unsigned i = read->segment_count; i > 0; i--) {
         const struct segment *segment = &read->segments[i - 1];
-        if (keep != NULL && !keep(context, segment)) {
+        str path = segment_path(read->store, segment->directory, segment->number, read->arena);
+        bool is_kept = true;
+        if (keep != NULL) {
+            TRY(keep(context, segment, path, &is_kept, err));
+        }
+        if (!is_kept) {
             continue;
         }
-        str path = segment_path(read->store, segment->directory, segment->number, read->arena);
         TRY(segment_verify(read->store, segment, path, err));
         files[kept++] = (struct table_file){segment, path};
     }

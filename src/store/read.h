@@ -93,9 +93,10 @@ struct table_file {
     str path; /* absolute */
 };
 /* The segments newest first, in the arena. Each file is checked against its checksum when this
- * process meets it first. `keep` (NULL: all) leaves out files that a plan has pruned. CORRUPT, or
- * NOT_FOUND: a file is damaged or gone; the text names it. */
-typedef bool table_file_keep_fn(void *context, const struct segment *segment);
+ * process meets it first. `keep` (NULL: all) leaves out files that a plan has pruned; such a file
+ * is not even looked at. CORRUPT, or NOT_FOUND: a file is damaged or gone; the text names it. */
+typedef status table_file_keep_fn(void *context, const struct segment *segment, str path,
+                                  bool *is_kept, struct error *err);
 MUST_USE status table_files(struct table_read *read, table_file_keep_fn *keep, void *context,
                             struct table_file **out, unsigned *count, struct error *err);
 /* The manifest in the view, ascending, read once. */

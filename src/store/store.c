@@ -45,6 +45,7 @@ status store_open(const struct store_options *options, struct store **out, struc
     atomic_count_set(&store->tombstone_hours, options->tombstone_hours);
     registry_init(&store->registry);
     segment_shelf_init(&store->shelf);
+    filter_cache_init(&store->filters, options->filter_cache_bytes);
     store_set_sink(store, options->sink);
     status result = registry_load(&store->registry, options->kv, err);
     if (!status_ok(result)) {
@@ -61,6 +62,7 @@ void store_close(struct store *store)
         return;
     }
     (void)store_drain_files(store);
+    filter_cache_release(&store->filters);
     segment_shelf_release(&store->shelf);
     registry_release(&store->registry);
     mem_free(store->cold_root);

@@ -26,13 +26,15 @@ struct store_options {
     uint64_t compact_small_bytes;      /* a segment below is small; 0: 32 MiB */
     uint32_t compact_small_count;      /* more small ones than this are merged; 0: 8 */
     uint64_t compact_output_bytes_max; /* sources of one compaction together; 0: 512 MiB */
-    uint32_t tombstone_hours;          /* age at which compaction drops tombstones; 0: never */
+    uint64_t filter_cache_bytes; /* of bloom filters in memory; 0: files are not left out by them */
+    uint32_t tombstone_hours;    /* age at which compaction drops tombstones; 0: never */
 };
-/* What a server uses: merge 4 MiB, small 32 MiB, 8, 512 MiB, tombstones for ever. */
+/* What a server uses: merge 4 MiB, small 32 MiB, 8, 512 MiB, 64 MiB of filters, tombstones for
+ * ever. */
 #define STORE_OPTIONS_DEFAULT                                                                      \
     {                                                                                              \
         .merge_bytes_max = 4u << 20, .compact_small_bytes = 32u << 20, .compact_small_count = 8,   \
-        .compact_output_bytes_max = 512u << 20,                                                    \
+        .compact_output_bytes_max = 512u << 20, .filter_cache_bytes = 64u << 20,                   \
     }
 
 /* Loads the registry. The caller runs store_recover (recover.h) before it accepts writes. CORRUPT:

@@ -2,6 +2,7 @@
 #ifndef STORE_STORE_PRIVATE_H
 #define STORE_STORE_PRIVATE_H
 
+#include "store/filter_cache.h"
 #include "store/records.h"
 #include "store/registry.h"
 #include "store/segment.h"
@@ -14,6 +15,7 @@ struct store {
     atomic_count tombstone_hours;
     struct registry registry;
     struct segment_shelf shelf;
+    struct filter_cache filters;
 };
 
 /* -- planted defects, for the test that shows that the model test bites ---------------------------

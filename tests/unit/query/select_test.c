@@ -136,9 +136,10 @@ TEST(explain_says_which_way_a_select_goes)
     rig_do(&rig, "INSERT INTO t VALUES (9, 'i', 9)");
     EXPECT_ROWS(&rig, "root", "EXPLAIN SELECT v FROM t WHERE id = 1",
                 "[[\"logical_plan\",\"PointRead: app.t by primary key\"]]");
-    EXPECT_ROWS(&rig, "root", "EXPLAIN SELECT v FROM t WHERE n = 1",
-                "[[\"logical_plan\",\"TableScan: app.t tiers=hot+cold hot_rows=1 segments=1\"],"
-                "[\"physical_plan\",\"Engine: row_max=50\"]]");
+    EXPECT_ROWS(
+        &rig, "root", "EXPLAIN SELECT v FROM t WHERE n = 1",
+        "[[\"logical_plan\",\"TableScan: app.t tiers=hot+cold hot_rows=1 segments=1 pruned=0/1\"],"
+        "[\"physical_plan\",\"Engine: row_max=50\"]]");
     EXPECT_ROWS(
         &rig, "root", "EXPLAIN INSERT INTO t VALUES (1)",
         "400 SQL_EXECUTION_ERROR: Statement 1 failed: Not implemented: EXPLAIN of anything but "

@@ -215,10 +215,14 @@ TEST(table_scan_dead_names_the_superseded_cold_rows)
     world_close(&w);
 }
 
-static bool keep_second(void *context, const struct segment *segment)
+static status keep_second(void *context, const struct segment *segment, str path, bool *is_kept,
+                          struct error *err)
 {
     (void)context;
-    return segment->number == 1;
+    (void)err;
+    *is_kept = segment->number == 1;
+    EXPECT(str_ends_with(path, *is_kept ? STR_LIT("batch-1.parquet") : STR_LIT("batch-0.parquet")));
+    return STATUS_IS_OK;
 }
 
 TEST(table_files_come_newest_first_and_pruned)

@@ -1,0 +1,453 @@
+/* query/prune.c -- see prune.h. Deciding is in prune_decide.c. */
+#include "query/prune_private.h"
+
+#include "query/gate.h"
+
+/* -- small things --------------------------------------------------------------------------------
+ */
+
+#ifdef KALAM_TESTING
+static enum prune_mutant mutant;
+
+void prune_test_mutant(enum prune_mutant wanted)
+{
+    mutant = wanted;
+}
+
+bool prune_mutant_is(enum prune_mutant asked)
+{
+    return mutant == asked;
+}
+#endif
+
+static str text_of(const struct json *node, const char *key)
+{
+    str text = {NULL, 0};
+    (void)json_as_text(json_get(node, key), &text);
+    return text;
+}
+
+static bool is_type(const struct json *node, const char *type)
+{
+    return str_eq_c(text_of(node, "type"), type);
+}
+
+static bool is_absent(const struct json *node, const char *key)
+{
+    const struct json *member = json_get(node, key);
+    return member == NULL || json_is_null(member);
+}
+
+static bool is_empty_list(const struct json *node, const char *key)
+{
+    const struct json *list = json_get(node, key);
+    return list != NULL && list->kind == JSON_ARRAY && list->as.children.first == NULL;
+}
+
+/* A table in FROM whose rows all have to fulfil the conditions of its SELECT. */
+struct item {
+    const struct json *node;
+    str alias;
+    str engine_schema;
+    const struct schema *schema;
+    struct prune_place *place;
+};
+
+enum { ITEMS_MAX = 64, DEPTH_MAX = 1000 };
+
+struct maker {
+    struct arena *keep;
+    const struct gate_table *const *tables;
+    unsigned table_count;
+    struct prune_plan *plan;
+    struct item items[ITEMS_MAX]; /* of all SELECTs that the walk is in */
+    unsigned item_count;
+    unsigned depth;
+};
+
+/* The schema behind "17.3"."name"; NULL: none. */
+static const struct schema *schema_of(const struct maker *m, const struct json *node)
+{
+    str wanted = text_of(node, "schema_name");
+    for (unsigned i = 0; i < m->table_count; i++) {
+        const struct gate_table *t = m->tables[i];
+        char name[DUCK_SCHEMA_NAME_BYTES];
+        if (t->decision.kind == GATE_TABLE) {
+            duck_schema_name(t->decision.schema->table, t->decision.schema->version, name);
+            if (str_eq_c(wanted, name)) {
+                return t->decision.schema;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* -- constants ----------------------------------------------------------------------------------
+ */
+
+static bool read_constant(const struct maker *m, const struct json *node, struct value *out)
+{
+    const struct json *value = json_get(node, "value");
+    str type = text_of(json_get(value, "type"), "id");
+    bool is_null = true;
+    if (!json_as_bool(json_get(value, "is_null"), &is_null) || is_null) {
+        return false;
+    }
+    int64_t integer = 0;
+    str text = {NULL, 0};
+    bool is_integer = str_eq_c(type, "TINYINT") || str_eq_c(type, "SMALLINT") ||
+                      str_eq_c(type, "INTEGER") || str_eq_c(type, "BIGINT");
+    if (is_integer && json_as_i64(json_get(value, "value"), &integer)) {
+        *out = value_int(TYPE_BIGINT, integer);
+        return true;
+    }
+    if (str_eq_c(type, "VARCHAR") && json_as_text(json_get(value, "value"), &text)) {
+        *out = value_text(arena_copy(m->keep, text));
+        return true;
+    }
+    return false;
+}
+
+/* A constant or a parameter, perhaps with a cast that we know. */
+static bool read_operand(const struct maker *m, const struct json *node, struct prune_operand *out)
+{
+    *out = (struct prune_operand){.parameter = -1};
+    if (is_type(node, "OPERATOR_CAST")) {
+        bool is_try = true;
+        str type = text_of(json_get(node, "cast_type"), "id");
+        if (!json_as_bool(json_get(node, "try_cast"), &is_try) || is_try) {
+            return false;
+        }
+        out->cast = str_eq_c(type, "TIMESTAMP") ? TYPE_TIMESTAMP
+                    : str_eq_c(type, "DATE")    ? TYPE_DATE
+                    : str_eq_c(type, "BIGINT")  ? TYPE_BIGINT
+                    : str_eq_c(type, "INTEGER") ? TYPE_BIGINT
+                    : str_eq_c(type, "VARCHAR") ? TYPE_TEXT
+                                                : TYPE_NONE;
+        if (out->cast == TYPE_NONE) {
+            return false;
+        }
+        node = json_get(node, "child");
+    }
+    if (is_type(node, "VALUE_CONSTANT")) {
+        return read_constant(m, node, &out->value);
+    }
+    int64_t number = 0;
+    if (is_type(node, "VALUE_PARAMETER") && str_to_i64(text_of(node, "identifier"), &number) &&
+        number >= 1 && number <= DUCK_PARAMETERS_MAX) {
+        out->parameter = (int)number - 1;
+        return true;
+    }
+    return false;
+}
+
+/* -- columns ------------------------------------------------------------------------------------
+ */
+
+static bool find_column(const struct schema *schema, str name, struct prune_term *out)
+{
+    int at = schema_find_column(schema, name);
+    if (at >= 0) {
+        out->field_id = schema->columns[at].id;
+        out->type = schema->columns[at].type.id;
+        return true;
+    }
+    switch (schema_find_system_column(schema, name)) {
+    case SYSTEM_SEQ:
+        out->field_id = PARQUET_FIELD_SEQ;
+        out->type = TYPE_BIGINT;
+        return schema->kind != TABLE_STREAM;
+    case SYSTEM_UPDATED:
+        out->field_id = PARQUET_FIELD_UPDATED;
+        out->type = TYPE_TIMESTAMP;
+        return schema->kind != TABLE_STREAM;
+    default:
+        return false;
+    }
+}
+
+/* Is the name qualified with this item, or not qualified at all? */
+static bool may_mean(const struct item *item, const struct json *names)
+{
+    uint32_t count = names->as.children.count;
+    str table = {NULL, 0};
+    str schema = {NULL, 0};
+    if (count == 1) {
+        return true;
+    }
+    (void)json_as_text(json_at(names, count - 2), &table);
+    if (count == 3) {
+        (void)json_as_text(json_at(names, 0), &schema);
+    }
+    return count <= 3 && str_eq_nocase(table, item->alias) &&
+           (count == 2 || str_eq(schema, item->engine_schema));
+}
+
+/* The one item of [from, to) that a COLUMN_REF means; NULL: none of them, or not certain. */
+static struct item *find_item(struct maker *m, unsigned from, unsigned to, const struct json *ref,
+                              struct prune_term *term)
+{
+    const struct json *names = json_get(ref, "column_names");
+    if (!is_type(ref, "COLUMN_REF") || names == NULL || names->kind != JSON_ARRAY ||
+        names->as.children.count == 0) {
+        return NULL;
+    }
+    str column = {NULL, 0};
+    (void)json_as_text(json_at(names, names->as.children.count - 1), &column);
+    struct item *found = NULL;
+    for (unsigned i = from; i < to; i++) {
+        struct prune_term candidate = *term;
+        struct item *item = &m->items[i];
+        if (!may_mean(item, names) || !find_column(item->schema, column, &candidate)) {
+            continue;
+        }
+        if (found != NULL) {
+            return NULL;
+        }
+        found = item;
+        *term = candidate;
+    }
+    return found;
+}
+
+/* -- conditions ---------------------------------------------------------------------------------
+ */
+
+/* Items that a condition may speak of. */
+struct range {
+    unsigned from;
+    unsigned to;
+};
+
+static void add_term(struct maker *m, struct item *item, const struct prune_term *term)
+{
+    struct prune_term *own = ARENA_NEW(m->keep, struct prune_term);
+    *own = *term;
+    own->next = item->place->terms;
+    item->place->terms = own;
+}
+
+static bool read_comparison(str type, bool is_swapped, enum prune_op *op)
+{
+    static const struct {
+        const char *type;
+        enum prune_op op;
+        enum prune_op swapped;
+    } operators[] = {
+        {"COMPARE_EQUAL", PRUNE_IN, PRUNE_IN},
+        {"COMPARE_LESSTHAN", PRUNE_LESS, PRUNE_MORE},
+        {"COMPARE_LESSTHANOREQUALTO", PRUNE_AT_MOST, PRUNE_AT_LEAST},
+        {"COMPARE_GREATERTHAN", PRUNE_MORE, PRUNE_LESS},
+        {"COMPARE_GREATERTHANOREQUALTO", PRUNE_AT_LEAST, PRUNE_AT_MOST},
+    };
+    for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
+        if (str_eq_c(type, operators[i].type)) {
+            *op = is_swapped ? operators[i].swapped : operators[i].op;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void take_one(struct maker *m, struct range in, const struct json *ref, enum prune_op op,
+                     const struct json *constant)
+{
+    struct prune_term term = {.op = op};
+    struct prune_operand operand;
+    struct item *item = find_item(m, in.from, in.to, ref, &term);
+    if (item != NULL && read_operand(m, constant, &operand)) {
+        term.operands = ARENA_NEW(m->keep, struct prune_operand);
+        term.operands[0] = operand;
+        term.operand_count = 1;
+        add_term(m, item, &term);
+    }
+}
+
+static void take_list(struct maker *m, struct range in, const struct json *node)
+{
+    struct prune_term term = {.op = PRUNE_IN};
+    const struct json *children = json_get(node, "children");
+    struct item *item = find_item(m, in.from, in.to, json_at(children, 0), &term);
+    if (item == NULL || children->as.children.count < 2) {
+        return;
+    }
+    term.operands = ARENA_ARRAY(m->keep, struct prune_operand, children->as.children.count);
+    for (const struct json *c = children->as.children.first->next; c != NULL; c = c->next) {
+        if (!read_operand(m, c, &term.operands[term.operand_count++])) {
+            return;
+        }
+    }
+    add_term(m, item, &term);
+}
+
+static bool is_conjunction(const struct json *node)
+{
+#ifdef KALAM_TESTING
+    if (prune_mutant_is(PRUNE_SEES_OR) && is_type(node, "CONJUNCTION_OR")) {
+        return true;
+    }
+#endif
+    return is_type(node, "CONJUNCTION_AND");
+}
+
+static void take_condition(struct maker *m, struct range in, const struct json *node)
+{
+    enum prune_op op = PRUNE_IN;
+    const struct json *left = json_get(node, "left");
+    const struct json *right = json_get(node, "right");
+    if (node == NULL || json_is_null(node) || m->depth >= DEPTH_MAX) {
+        return;
+    }
+    if (is_conjunction(node)) {
+        const struct json *children = json_get(node, "children");
+        m->depth++;
+        for (const struct json *c = children != NULL ? children->as.children.first : NULL;
+             c != NULL; c = c->next) {
+            take_condition(m, in, c);
+        }
+        m->depth--;
+    } else if (is_type(node, "COMPARE_IN")) {
+        take_list(m, in, node);
+    } else if (is_type(node, "COMPARE_BETWEEN")) {
+        take_one(m, in, json_get(node, "input"), PRUNE_AT_LEAST, json_get(node, "lower"));
+        take_one(m, in, json_get(node, "input"), PRUNE_AT_MOST, json_get(node, "upper"));
+    } else if (read_comparison(text_of(node, "type"), false, &op)) {
+        take_one(m, in, left, op, right);
+        (void)read_comparison(text_of(node, "type"), true, &op);
+        take_one(m, in, right, op, left);
+    }
+}
+
+/* -- FROM ---------------------------------------------------------------------------------------
+ */
+
+static struct prune_place *add_place(struct maker *m, table_id table)
+{
+    struct prune_place *place = ARENA_NEW(m->keep, struct prune_place);
+    place->table = table;
+    place->next = m->plan->places;
+    m->plan->places = place;
+    return place;
+}
+
+static void add_item(struct maker *m, const struct json *node)
+{
+    const struct schema *schema = schema_of(m, node);
+    str alias = text_of(node, "alias");
+    if (schema == NULL || m->item_count == ITEMS_MAX || !is_absent(node, "sample") ||
+        !is_absent(node, "at_clause") || !is_empty_list(node, "column_name_alias")) {
+        return;
+    }
+    m->items[m->item_count++] =
+        (struct item){.node = node,
+                      .alias = alias.n > 0 ? alias : text_of(node, "table_name"),
+                      .engine_schema = text_of(node, "schema_name"),
+                      .schema = schema,
+                      .place = add_place(m, schema->table)};
+}
+
+/* Adds what WHERE surely restricts, and takes ON of inner joins. False: names without a table may
+ * mean something else than one of the items (USING). */
+static bool take_from(struct maker *m, const struct json *node)
+{
+    if (is_type(node, "BASE_TABLE")) {
+        add_item(m, node);
+        return true;
+    }
+    str ref = text_of(node, "ref_type");
+    bool is_inner = str_eq_c(text_of(node, "join_type"), "INNER");
+    bool is_known = str_eq_c(ref, "REGULAR") || str_eq_c(ref, "CROSS");
+    if (!is_type(node, "JOIN") || !is_known || !is_absent(node, "sample") ||
+        m->depth >= DEPTH_MAX) {
+        return !is_type(node, "JOIN");
+    }
+    bool is_left = str_eq_c(text_of(node, "join_type"), "LEFT");
+    bool is_plain = is_empty_list(node, "using_columns");
+    unsigned from = m->item_count;
+    m->depth++;
+    if (is_inner || is_left) {
+        is_plain = take_from(m, json_get(node, "left")) && is_plain;
+    }
+    if (is_inner) {
+        is_plain = take_from(m, json_get(node, "right")) && is_plain;
+        if (is_plain) {
+            take_condition(m, (struct range){from, m->item_count}, json_get(node, "condition"));
+        }
+    }
+    m->depth--;
+    return is_plain && (is_inner || is_left);
+}
+
+/* -- the walk -----------------------------------------------------------------------------------
+ */
+
+static bool walk(struct maker *m, const struct json *node);
+
+static bool walk_children(struct maker *m, const struct json *node)
+{
+    for (const struct json *c = node->as.children.first; c != NULL; c = c->next) {
+        if (!walk(m, c)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool walk_select(struct maker *m, const struct json *node)
+{
+    unsigned from = m->item_count;
+    bool is_plain = take_from(m, json_get(node, "from_table"));
+    if (is_plain && is_absent(node, "sample")) {
+        take_condition(m, (struct range){from, m->item_count}, json_get(node, "where_clause"));
+    }
+    return walk_children(m, node); /* its items stay, so that BASE_TABLE finds them */
+}
+
+static bool walk(struct maker *m, const struct json *node)
+{
+    if (node->kind != JSON_OBJECT && node->kind != JSON_ARRAY) {
+        return true;
+    }
+    if (++m->depth >= DEPTH_MAX) {
+        return false;
+    }
+    bool is_fine = true;
+    if (node->kind == JSON_OBJECT && is_type(node, "SELECT_NODE")) {
+        is_fine = walk_select(m, node);
+    } else {
+        if (node->kind == JSON_OBJECT && is_type(node, "BASE_TABLE")) {
+            bool is_item = false;
+            for (unsigned i = 0; i < m->item_count; i++) {
+                is_item = is_item || m->items[i].node == node;
+            }
+            const struct schema *schema = is_item ? NULL : schema_of(m, node);
+            if (schema != NULL) {
+                (void)add_place(m, schema->table); /* without a condition: needs all files */
+            }
+        }
+        is_fine = walk_children(m, node);
+    }
+    m->depth--;
+    return is_fine;
+}
+
+const struct prune_plan *prune_plan_make(const struct json *printed,
+                                         const struct gate_table *const *tables,
+                                         unsigned table_count, struct arena *keep)
+{
+    struct arena scratch;
+    arena_init(&scratch);
+    struct maker *m = ARENA_NEW(&scratch, struct maker);
+    m->keep = keep;
+    m->tables = tables;
+    m->table_count = table_count;
+    m->plan = ARENA_NEW(keep, struct prune_plan);
+    bool is_complete = walk(m, printed);
+    bool has_terms = false;
+    for (const struct prune_place *p = m->plan->places; p != NULL; p = p->next) {
+        has_terms = has_terms || p->terms != NULL;
+    }
+    const struct prune_plan *plan = is_complete && has_terms ? m->plan : NULL;
+    arena_release(&scratch);
+    return plan;
+}

@@ -1,0 +1,280 @@
+/* query/prune_decide.c -- one segment against the conditions of a statement. See prune.h. */
+#include "query/prune_private.h"
+
+#include "store/filter_cache.h"
+
+enum { PLAIN_TIMESTAMP_BYTES_MAX = 26, DATE_BYTES = 10, SECONDS_BYTES = 19 };
+static const int64_t day_us = INT64_C(86400) * 1000000;
+
+/* -- constants of this run ----------------------------------------------------------------------
+ */
+
+/* YYYY-MM-DD or YYYY-MM-DD[ T]HH:MM:SS[.ffffff]: what the engine and we read alike. */
+static bool read_plain_time(str text, int64_t *us)
+{
+    static const char form[] = "dddd-dd-dd dd:dd:dd.dddddd";
+    if (text.n != DATE_BYTES && text.n != SECONDS_BYTES &&
+        (text.n < SECONDS_BYTES + 2 || text.n > PLAIN_TIMESTAMP_BYTES_MAX)) {
+        return false;
+    }
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        bool is_fine =
+            form[i] == 'd' ? c >= '0' && c <= '9' : c == form[i] || (form[i] == ' ' && c == 'T');
+        if (!is_fine) {
+            return false;
+        }
+    }
+    return timestamp_parse(text, us);
+}
+
+/* As µs; DATE is its midnight. */
+static bool as_timestamp(const struct value *v, int64_t *us)
+{
+    switch (v->type.id) {
+    case TYPE_TIMESTAMP:
+    case TYPE_DATETIME:
+        *us = v->as.integer;
+        return true;
+    case TYPE_DATE:
+        *us = 0;
+        return !__builtin_mul_overflow(v->as.integer, day_us, us);
+    case TYPE_TEXT:
+        return read_plain_time(v->as.text, us);
+    default:
+        return false;
+    }
+}
+
+static bool is_integer(enum type_id id)
+{
+    return id == TYPE_SMALLINT || id == TYPE_INT || id == TYPE_BIGINT;
+}
+
+/* The constant as the engine would compare it with a column of `type`: BIGINT, TEXT or TIMESTAMP.
+ * False: do not prune by it. */
+static bool fit(const struct value *given, enum type_id cast, enum type_id type, struct value *out)
+{
+    struct value v = *given;
+    int64_t us = 0;
+    if (v.is_null) {
+        return false;
+    }
+    if (cast == TYPE_TIMESTAMP || cast == TYPE_DATE) {
+        bool has_day = as_timestamp(&v, &us) && (cast == TYPE_TIMESTAMP || us % day_us == 0);
+        if (!has_day) {
+            return false;
+        }
+        v = value_int(TYPE_TIMESTAMP, us);
+    } else if (cast == TYPE_BIGINT ? !is_integer(v.type.id)
+                                   : cast == TYPE_TEXT && v.type.id != TYPE_TEXT) {
+        return false;
+    }
+    switch (type) {
+    case TYPE_SMALLINT:
+    case TYPE_INT:
+    case TYPE_BIGINT:
+        v.type = type_of(TYPE_BIGINT);
+        *out = v;
+        return is_integer(cast == TYPE_NONE ? given->type.id : cast);
+    case TYPE_TEXT:
+        *out = v;
+        return v.type.id == TYPE_TEXT;
+    case TYPE_TIMESTAMP:
+    case TYPE_DATETIME:
+        if (!as_timestamp(&v, &us)) {
+            return false;
+        }
+        *out = value_int(TYPE_TIMESTAMP, us);
+        return true;
+    case TYPE_DATE: /* a time within a day is compared with its midnight: both as times */
+        if (!as_timestamp(&v, &us)) {
+            return false;
+        }
+        *out = value_int(TYPE_TIMESTAMP, us);
+        return v.type.id != TYPE_TEXT || v.as.text.n == DATE_BYTES;
+    default:
+        return false;
+    }
+}
+
+static bool operand_value(const struct prune_run *run, const struct prune_operand *operand,
+                          enum type_id type, struct value *out)
+{
+    if (operand->parameter >= (int)run->value_count) {
+        return false;
+    }
+    const struct value *v =
+        operand->parameter >= 0 ? &run->values[operand->parameter] : &operand->value;
+    return fit(v, operand->cast, type, out);
+}
+
+/* -- bounds of a segment ------------------------------------------------------------------------
+ */
+
+struct bounds {
+    struct value min;
+    struct value max;
+};
+
+/* A tagged scalar of the manifest's statistics (docs/formats/store.md) as BIGINT, TEXT or
+ * TIMESTAMP, when that is how a column of `type` is compared. */
+static bool read_scalar(const struct json *scalar, enum type_id type, struct value *out)
+{
+    if (scalar == NULL || scalar->kind != JSON_OBJECT || scalar->as.children.first == NULL) {
+        return false;
+    }
+    const struct json *v = scalar->as.children.first;
+    str tag = v->key;
+    str text = {NULL, 0};
+    int64_t number = 0;
+    bool has_text = json_as_text(v, &text);
+    bool has_number = json_as_i64(v, &number) || (has_text && str_to_i64(text, &number));
+    if (str_eq_c(tag, "Utf8")) {
+        *out = value_text(text);
+        return has_text && type == TYPE_TEXT;
+    }
+    if (str_eq_c(tag, "Int16") || str_eq_c(tag, "Int32") || str_eq_c(tag, "Int64")) {
+        *out = value_int(TYPE_BIGINT, number);
+        return has_number && is_integer(type);
+    }
+    if (str_eq_c(tag, "TimestampMicrosecond")) {
+        *out = value_int(TYPE_TIMESTAMP, number);
+        return has_number && (type == TYPE_TIMESTAMP || type == TYPE_DATETIME);
+    }
+    if (str_eq_c(tag, "Date32")) {
+        *out = value_int(TYPE_TIMESTAMP, 0);
+        return has_number && type == TYPE_DATE &&
+               !__builtin_mul_overflow(number, day_us, &out->as.integer);
+    }
+    return false;
+}
+
+static bool find_bounds(const struct segment *segment, const struct json *stats,
+                        const struct prune_term *term, struct bounds *out)
+{
+    if (term->field_id == PARQUET_FIELD_SEQ) {
+        out->min = value_int(TYPE_BIGINT, (int64_t)segment->min_seq);
+        out->max = value_int(TYPE_BIGINT, (int64_t)segment->max_seq);
+        return true;
+    }
+    char key[16];
+    (void)snprintf(key, sizeof key, "%lu", (unsigned long)term->field_id);
+    const struct json *column = json_get(stats, key);
+    return read_scalar(json_get(column, "min"), term->type, &out->min) &&
+           read_scalar(json_get(column, "max"), term->type, &out->max);
+}
+
+static bool is_outside(const struct bounds *b, enum prune_op op, const struct value *v)
+{
+    int below = value_compare(v, &b->min);
+    int above = value_compare(v, &b->max);
+#ifdef KALAM_TESTING
+    above += prune_mutant_is(PRUNE_BOUNDS_ARE_OPEN) && above == 0 ? 1 : 0;
+#endif
+    switch (op) {
+    case PRUNE_IN:
+        return below < 0 || above > 0;
+    case PRUNE_LESS:
+        return below <= 0;
+    case PRUNE_AT_MOST:
+        return below < 0;
+    case PRUNE_MORE:
+        return above >= 0;
+    case PRUNE_AT_LEAST:
+        return above > 0;
+    }
+    return false;
+}
+
+/* -- decisions ----------------------------------------------------------------------------------
+ */
+
+struct decision {
+    const struct prune_run *run;
+    struct table_read *read;
+    table_id table;
+    unsigned total;
+};
+
+/* May the segment have rows that fulfil the term? */
+static status term_may_hold(const struct decision *d, const struct segment *segment, str path,
+                            const struct json *stats, const struct prune_term *term, bool *may,
+                            struct error *err)
+{
+    struct bounds bounds;
+    bool has_bounds = find_bounds(segment, stats, term, &bounds);
+    *may = false;
+    for (unsigned i = 0; i < term->operand_count && !*may; i++) {
+        struct value v;
+        if (!operand_value(d->run, &term->operands[i], term->type, &v)) {
+            *may = true;
+        } else if (!has_bounds || !is_outside(&bounds, term->op, &v)) {
+            *may = true;
+            if (term->op == PRUNE_IN) {
+                TRY(segment_may_have(d->read->store, segment, path, term->field_id, &v, may, err));
+            }
+        }
+    }
+    return STATUS_IS_OK;
+}
+
+static status place_may_need(const struct decision *d, const struct segment *segment, str path,
+                             const struct json *stats, const struct prune_place *place, bool *may,
+                             struct error *err)
+{
+    *may = true;
+    for (const struct prune_term *t = place->terms; t != NULL && *may; t = t->next) {
+        TRY(term_may_hold(d, segment, path, stats, t, may, err));
+    }
+    return STATUS_IS_OK;
+}
+
+static status keep_segment(void *context, const struct segment *segment, str path, bool *is_kept,
+                           struct error *err)
+{
+    struct decision *d = context;
+    d->total++;
+    *is_kept = d->run->plan == NULL;
+#ifdef KALAM_TESTING
+    *is_kept = *is_kept || prune_mutant_is(PRUNE_OFF);
+#endif
+    if (*is_kept) {
+        return STATUS_IS_OK;
+    }
+    const struct json *stats = NULL;
+    struct arena arena;
+    arena_init(&arena);
+    if (segment->stats.n > 0 && !status_ok(json_parse(segment->stats, &arena, &stats, NULL))) {
+        stats = NULL;
+    }
+    status result = STATUS_IS_OK;
+    bool is_known = false;
+    for (const struct prune_place *p = d->run->plan->places;
+         p != NULL && !*is_kept && status_ok(result); p = p->next) {
+        if (p->table.v == d->table.v) {
+#ifdef KALAM_TESTING
+            if (prune_mutant_is(PRUNE_ONE_PLACE) && is_known) {
+                break;
+            }
+#endif
+            is_known = true;
+            result = place_may_need(d, segment, path, stats, p, is_kept, err);
+        }
+    }
+    *is_kept = *is_kept || !is_known;
+    arena_release(&arena);
+    return result;
+}
+
+status prune_files(const struct prune_run *prune, struct table_read *read,
+                   struct table_file **files, unsigned *count, unsigned *total, struct error *err)
+{
+    struct decision d = {.run = prune, .read = read, .table = read->part->table->id};
+    TRY(table_files(read, keep_segment, &d, files, count, err));
+    *total = d.total;
+    if (d.total > 0) {
+        segment_count_pruned(read->store, d.total, d.total - *count);
+    }
+    return STATUS_IS_OK;
+}

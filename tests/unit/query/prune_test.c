@@ -1,0 +1,405 @@
+/* tests/unit/query/prune_test.c -- Goal: leaving out segments never changes an answer, and is done
+ * where it can be. Method: tables with many segments of different schema versions, dead rows, NULLs
+ * and edge values; random statements run with and without pruning must answer alike; planted
+ * defects must make some differ. Then single cases: which files are left out, damaged filters,
+ * isolation. */
+#include "rig.h"
+
+#include "base/fs.h"
+#include "query/prune.h"
+#include "store/filter_cache.h"
+#include "store/store_private.h"
+
+enum { SEGMENTS = 8, ROWS = 12, STATEMENTS = 150 };
+
+static struct rig rig;
+
+static void open_rig(void)
+{
+    rig_open(&rig);
+    rig.store->options.merge_bytes_max = 0; /* every flush makes a file */
+}
+
+/* -- the property --------------------------------------------------------------------------------
+ */
+
+static void insert_segment(unsigned s)
+{
+    struct buf sql;
+    buf_init(&sql);
+    buf_append_c(&sql, "INSERT INTO t (id, n, s, d, ts, day) VALUES ");
+    for (unsigned r = 0; r < ROWS; r++) {
+        unsigned id = s * ROWS + r;
+        buf_append_format(&sql, "%s(%u, ", r > 0 ? ", " : "", id);
+        buf_append_format(&sql, r == 2 ? "NULL, " : "%u, ", s * 3 + r % 4);
+        buf_append_format(&sql, r == 0 ? "NULL, " : r == 1 ? "'', " : "'k%03u', ", (id * 37) % 200);
+        buf_append_format(&sql, "%s, '2026-01-%02u 10:00:0%u', '2026-02-%02u')",
+                          r % 3 == 0 ? "-0.0" : "1.5", 1 + s, r % 10, 1 + s * 2);
+    }
+    buf_append_byte(&sql, 0);
+    rig_do(&rig, sql.p);
+    buf_release(&sql);
+}
+
+/* t: eight segments, some rows superseded or deleted, a column widened, renamed, added; a hot rest.
+ */
+static void fill(void)
+{
+    rig_do(&rig, "CREATE SHARED TABLE t (id BIGINT PRIMARY KEY, n INT, s TEXT, d DOUBLE, ts "
+                 "TIMESTAMP, day DATE)");
+    rig_do(&rig, "CREATE SHARED TABLE k (id TEXT PRIMARY KEY, n INT)");
+    for (unsigned s = 0; s < SEGMENTS; s++) {
+        insert_segment(s);
+        rig_do(&rig, arena_format(&rig.arena,
+                                  "INSERT INTO k VALUES ('k%03u', %u), ('x%u', %u), ('%s%u', NULL)",
+                                  s * 20, s, s, s + 1, s == 0 ? "" : "e", s)
+                         .p);
+        fake_clock_advance(&rig.clock, 3600 * INT64_C(1000000));
+        rig_flush(&rig, "app", "t", "");
+        rig_flush(&rig, "app", "k", "");
+        if (s == 2) {
+            rig_do(&rig, "ALTER TABLE t MODIFY COLUMN n BIGINT");
+        }
+        if (s == 4) {
+            rig_do(&rig, "ALTER TABLE t ADD COLUMN extra INT DEFAULT 7");
+            rig_do(&rig, "UPDATE t SET n = 100 WHERE id = 5; DELETE FROM t WHERE id = 17");
+        }
+    }
+    rig_do(&rig, "UPDATE t SET s = 'hot', n = 3 WHERE id = 30; DELETE FROM t WHERE id = 1");
+}
+
+static const char *pick(struct rng *rng, const char *const *list, size_t count)
+{
+    return list[rng_below(rng, count)];
+}
+#define PICK(rng, list) pick((rng), (list), sizeof(list) / sizeof((list)[0]))
+
+static str random_condition(struct rng *rng, const char *table, unsigned depth);
+
+static str random_comparison(struct rng *rng, const char *table)
+{
+    static const char *const ops[] = {"=", "<", "<=", ">", ">=", "<>"};
+    static const char *const times[] = {"'2026-01-03 10:00:04'", "TIMESTAMP '2026-01-05 00:00:00'",
+                                        "'2026-01-04'", "DATE '2026-01-06'",
+                                        "CAST('2026-01-02T10:00:01.5' AS TIMESTAMP)"};
+    static const char *const texts[] = {"''", "'k037'", "'k1'", "'hot'", "'zz'", "'k111'"};
+    static const char *const days[] = {"'2026-02-05'", "DATE '2026-02-09'", "'2026-02-20'",
+                                       "TIMESTAMP '2026-02-07 12:00:00'"};
+    static const char *const reals[] = {"0.0", "-0.0", "1.5", "1"};
+    struct arena *a = &rig.arena;
+    const char *op = PICK(rng, ops);
+    switch (rng_below(rng, 9)) {
+    case 0:
+        return arena_format(a, "%s.id %s %u", table, op, (unsigned)rng_below(rng, 110));
+    case 1:
+        return arena_format(a, "%s.n %s %u", table, op, (unsigned)rng_below(rng, 30));
+    case 2:
+        return arena_format(a, "%s.s %s %s", table, op, PICK(rng, texts));
+    case 3:
+        return arena_format(a, "%s.ts %s %s", table, op, PICK(rng, times));
+    case 4:
+        return arena_format(a, "%s.day %s %s", table, op, PICK(rng, days));
+    case 5:
+        return arena_format(a, "%s.d %s %s", table, op, PICK(rng, reals));
+    case 6:
+        return arena_format(a, "%u %s %s.n", (unsigned)rng_below(rng, 30), op, table);
+    case 7:
+        return arena_format(a, "%s.id IN (%u, %u, %u)", table, (unsigned)rng_below(rng, 110),
+                            (unsigned)rng_below(rng, 110), (unsigned)rng_below(rng, 200));
+    default:
+        return arena_format(a, "%s.n BETWEEN %u AND %u", table, (unsigned)rng_below(rng, 20),
+                            (unsigned)rng_below(rng, 30));
+    }
+}
+
+static str random_condition(struct rng *rng, const char *table, unsigned depth)
+{
+    uint64_t kind = depth == 0 ? 0 : rng_below(rng, 8);
+    struct arena *a = &rig.arena;
+    if (kind < 3) {
+        return random_comparison(rng, table);
+    }
+    str left = random_condition(rng, table, depth - 1);
+    str right = random_condition(rng, table, depth - 1);
+    switch (kind) {
+    case 3:
+    case 4:
+        return arena_format(a, "(" STR_FMT " AND " STR_FMT ")", STR(left), STR(right));
+    case 5:
+        return arena_format(a, "(" STR_FMT " OR " STR_FMT ")", STR(left), STR(right));
+    case 6:
+        return arena_format(a, "NOT (" STR_FMT ")", STR(left));
+    default:
+        return arena_format(a, "(" STR_FMT " OR %s.s IS NULL)", STR(left), table);
+    }
+}
+
+static str random_statement(struct rng *rng)
+{
+    static const char *const joins[] = {"JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"};
+    struct arena *a = &rig.arena;
+    str c = random_condition(rng, "a", 2);
+    str e = random_condition(rng, "b", 1);
+    switch (rng_below(rng, 9)) {
+    case 0:
+        return arena_format(a, "SELECT a.id, a.s FROM t a WHERE " STR_FMT " ORDER BY a.id", STR(c));
+    case 1:
+        return arena_format(
+            a, "SELECT count(*), sum(a.n), min(a.s), max(a.extra) FROM t a WHERE " STR_FMT, STR(c));
+    case 2:
+        return arena_format(a,
+                            "SELECT count(*), sum(a.id), sum(b.id) FROM t a %s t b ON a.id = "
+                            "b.id + 12 AND " STR_FMT " WHERE " STR_FMT,
+                            PICK(rng, joins), STR(e), STR(c));
+    case 3:
+        return arena_format(a,
+                            "SELECT count(*), sum(a.id), sum(b.id) FROM t a %s t b ON a.n = b.n "
+                            "WHERE " STR_FMT,
+                            PICK(rng, joins), STR(c));
+    case 4:
+        return arena_format(a,
+                            "SELECT count(*) FROM t a WHERE " STR_FMT " AND a.id IN (SELECT "
+                            "b.id FROM t b WHERE " STR_FMT ")",
+                            STR(c), STR(e));
+    case 5:
+        return arena_format(a,
+                            "WITH q AS (SELECT * FROM t a WHERE " STR_FMT ") SELECT count(*), "
+                            "sum(q.id) FROM q JOIN t b ON q.id = b.id WHERE " STR_FMT,
+                            STR(c), STR(e));
+    case 6:
+        return arena_format(a,
+                            "SELECT count(*) FROM (SELECT a.id FROM t a WHERE " STR_FMT
+                            " UNION ALL SELECT b.id FROM t b WHERE " STR_FMT ") u",
+                            STR(c), STR(e));
+    case 7:
+        return arena_format(a,
+                            "SELECT count(*) FROM t a WHERE NOT EXISTS (SELECT 1 FROM t b WHERE "
+                            "b.n = a.n AND " STR_FMT ")",
+                            STR(e));
+    default:
+        return arena_format(a,
+                            "SELECT count(*), sum(a.n) FROM t a JOIN k ON k.n = a.n WHERE " STR_FMT
+                            " AND k.id IN ('k%03u', 'x%u', '')",
+                            STR(c), (unsigned)rng_below(rng, 160), (unsigned)rng_below(rng, 9));
+    }
+}
+
+/* Does a statement of the seed answer otherwise with the defect than without pruning? */
+static bool differs(uint64_t seed, enum prune_mutant mutant)
+{
+    struct rng rng;
+    rng_init(&rng, seed);
+    for (unsigned i = 0; i < STATEMENTS; i++) {
+        str sql = random_statement(&rng);
+        prune_test_mutant(PRUNE_OFF);
+        str limited = arena_format(&rig.arena, STR_FMT " LIMIT 900", STR(sql));
+        str wanted = str_from(rig_ask(&rig, "root", limited.p));
+        EXPECT(str_starts_with(wanted, STR_LIT("{")));
+        prune_test_mutant(mutant);
+        /* another text: its plan is made under the defect */
+        limited = arena_format(&rig.arena, STR_FMT " LIMIT %u", STR(sql), 901 + (unsigned)mutant);
+        str found = str_from(rig_ask(&rig, "root", limited.p));
+        prune_test_mutant(PRUNE_RIGHT);
+        if (!str_eq(wanted, found) && mutant != PRUNE_RIGHT) {
+            return true;
+        }
+        if (!str_eq(wanted, found)) {
+            test_fail(__FILE__, __LINE__, STR_FMT "\n gives " STR_FMT "\n wanted " STR_FMT,
+                      STR(sql), STR(found), STR(wanted));
+        }
+    }
+    return false;
+}
+
+TEST(pruning_never_changes_an_answer_and_the_test_would_notice)
+{
+    open_rig();
+    fill();
+    struct filter_cache_stats stats;
+    EXPECT(!differs(1, PRUNE_RIGHT));
+    store_filter_stats(rig.store, &stats);
+    EXPECT(stats.files_pruned > STATEMENTS); /* it does something */
+    EXPECT(differs(1, PRUNE_BOUNDS_ARE_OPEN));
+    EXPECT(differs(1, PRUNE_ONE_PLACE));
+    EXPECT(differs(1, PRUNE_SEES_OR));
+    rig_close(&rig);
+}
+
+/* -- what is left out ----------------------------------------------------------------------------
+ */
+
+/* Files left out of those listed by one run of the statement; -1: it listed none. */
+static int pruned_by(const char *user, const char *sql, const struct value *params, unsigned count,
+                     const char *wanted_part)
+{
+    struct filter_cache_stats before;
+    struct filter_cache_stats after;
+    const char *first = rig_ask_with(&rig, user, sql, params, count); /* makes the plan */
+    if (strstr(first, wanted_part) == NULL) {
+        test_fail(__FILE__, __LINE__, "%s gives %s", sql, first);
+    }
+    (void)rig_ask(&rig, "root", "SELECT 1");
+    store_filter_stats(rig.store, &before);
+    EXPECT(strstr(rig_ask_with(&rig, user, sql, params, count), wanted_part) != NULL);
+    store_filter_stats(rig.store, &after);
+    uint64_t listed = after.files_listed - before.files_listed;
+    uint64_t pruned = after.files_pruned - before.files_pruned;
+    EXPECT(listed % SEGMENTS == 0); /* the engine may ask twice */
+    return listed == 0 ? -1 : (int)(pruned / (listed / SEGMENTS));
+}
+#define PRUNED(sql, part) pruned_by("root", (sql), NULL, 0, (part))
+
+TEST(files_without_the_value_are_left_out)
+{
+    open_rig();
+    fill();
+    EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE id >= 36 AND id < 48", "12"), 6);
+    EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE id IN (3, 90)", "2"), 6);
+    EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE id BETWEEN 3 AND 4 AND s IS NOT NULL", "2"), 7);
+    EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE id = 1000", "\"0\""), 8);
+    EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE ts < '2026-01-02 00:00:00'", "11"), 6);
+    EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE day = DATE '2026-02-05'", "12"), 6);
+    EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE d = 0.0", ""), 0);   /* never by DOUBLE */
+    EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE extra = 7", ""), 0); /* files without it */
+    EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE id = 3 OR n = 4", ""), 0);
+    EXPECT_INT(PRUNED("SELECT count(*) FROM t a LEFT JOIN t b ON a.id = b.id AND b.id = 3", ""), 0);
+    EXPECT_INT(PRUNED("SELECT count(*) FROM t a JOIN t b ON a.id = b.id WHERE a.id = 3", "1"), 0);
+    EXPECT_INT(
+        PRUNED("SELECT count(*) FROM t a JOIN t b ON a.id = b.id WHERE a.id = 3 AND b.id < 12",
+               "1"),
+        6);
+    /* segment 5 has rows of the first two that were changed or deleted later, so its bounds are
+       wide; filters: between the bounds, not in the file */
+    EXPECT_INT(PRUNED("SELECT count(*) FROM k WHERE id IN ('k041', 'k042')", "\"0\""), 8);
+    EXPECT_INT(PRUNED("SELECT min(n) FROM k WHERE id = 'k040'", "2"), 7);
+    EXPECT_INT(PRUNED("SELECT count(*) FROM k WHERE id = ''", "\"0\""), 8);
+    rig_close(&rig);
+}
+
+TEST(parameters_decide_at_each_execution_of_a_shared_plan)
+{
+    open_rig();
+    fill();
+    static const char sql[] = "SELECT count(*), min(id) FROM t WHERE id + 0 = id AND id = $1";
+    for (unsigned i = 0; i < SEGMENTS; i++) {
+        const struct value id = value_int(TYPE_BIGINT, i * ROWS + 3);
+        str wanted = arena_format(&rig.arena, "[[\"1\",\"%u\"]]", i * ROWS + 3);
+        EXPECT_INT(pruned_by("root", sql, &id, 1, wanted.p), 7);
+    }
+    const struct value time = value_text(STR_LIT("2026-01-03 00:00:00"));
+    EXPECT_INT(pruned_by("root", "SELECT count(*) FROM t WHERE ts < $1", &time, 1, "22"), 5);
+    const struct value zone =
+        value_text(STR_LIT("2026-01-03 00:00:00+02:00")); /* not for certain */
+    EXPECT_INT(pruned_by("root", "SELECT count(*) FROM t WHERE ts < $1", &zone, 1, "22"), 0);
+    const struct value null = value_null(type_of(TYPE_NONE));
+    EXPECT_INT(pruned_by("root", sql, &null, 1, "\"0\""), 0);
+    rig_close(&rig);
+}
+
+TEST(updated_and_seq_leave_out_files)
+{
+    open_rig();
+    fill();
+    /* each segment was written within its own hour */
+    EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE _updated < '2027-01-15 08:30:00'", ""), 7);
+    EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE _seq <= 0", "\"0\""), 8);
+    rig_close(&rig);
+}
+
+TEST(explain_tells_how_many_files_are_left_out)
+{
+    open_rig();
+    fill();
+    const char *text = rig_ask(&rig, "root", "EXPLAIN SELECT n FROM t WHERE id < 12 AND n > 0");
+    EXPECT(strstr(text, "segments=8 pruned=6/8") != NULL);
+    rig_close(&rig);
+}
+
+/* -- isolation and damage ------------------------------------------------------------------------
+ */
+
+TEST(files_of_one_user_are_decided_for_that_user_alone)
+{
+    open_rig();
+    rig_do(&rig, "CREATE USER TABLE u (id TEXT PRIMARY KEY, n INT)");
+    rig_do_as(&rig, "alice", "INSERT INTO app.u VALUES ('a1', 1), ('c1', 1)");
+    rig_do_as(&rig, "bob", "INSERT INTO app.u VALUES ('b1', 2), ('b2', 2)");
+    rig_flush(&rig, "app", "u", "alice");
+    rig_flush(&rig, "app", "u", "bob");
+    for (unsigned i = 0; i < 3; i++) { /* one plan, two users, in turn */
+        EXPECT_ROWS(&rig, "alice", "SELECT count(*) FROM app.u WHERE id IN ('a1','b1')",
+                    "[[\"1\"]]");
+        EXPECT_ROWS(&rig, "bob", "SELECT count(*) FROM app.u WHERE id IN ('a1','b1')", "[[\"1\"]]");
+        EXPECT_ROWS(&rig, "bob", "SELECT count(*) FROM app.u WHERE id IN ('a1','c1')", "[[\"0\"]]");
+    }
+    rig_close(&rig);
+}
+
+/* One byte of the file changed; the process has forgotten what it knew of it. */
+static void damage(const char *path, uint64_t at)
+{
+    struct arena arena;
+    arena_init(&arena);
+    str whole = {0};
+    EXPECT_OK(fs_read(path, 1 << 20, &arena, &whole, &rig.err), &rig.err);
+    char *copy = arena_alloc(&arena, whole.n);
+    memcpy(copy, whole.p, whole.n);
+    copy[at] = (char)(copy[at] ^ 0x21);
+    EXPECT_OK(fs_replace_tail(path, 0, str_of(copy, whole.n), &rig.err), &rig.err);
+    arena_release(&arena);
+    segment_shelf_release(&rig.store->shelf);
+    segment_shelf_init(&rig.store->shelf);
+    filter_cache_release(&rig.store->filters);
+    filter_cache_init(&rig.store->filters, 1 << 20);
+}
+
+TEST(damage_anywhere_in_the_tail_is_an_error_or_a_right_answer)
+{
+    open_rig();
+    rig_do(&rig, "CREATE SHARED TABLE k (id TEXT PRIMARY KEY, n INT)");
+    rig_do(&rig, "INSERT INTO k VALUES ('a', 1), ('b', 2), ('c', 3)");
+    rig_flush(&rig, "app", "k", "");
+    str path = arena_format(&rig.arena, "%s/app/k/batch-0.parquet", rig.cold);
+    uint64_t bytes = 0;
+    EXPECT_OK(fs_size(path.p, &bytes, &rig.err), &rig.err);
+    static const char sql[] = "SELECT n FROM k WHERE id IN ('b', 'bb') AND n > 0";
+    EXPECT_ROWS(&rig, "root", sql, "[[2]]");
+    unsigned refused = 0;
+    for (uint64_t at = 4; at < bytes; at += at + 700 < bytes ? 61 : 13) {
+        damage(path.p, at);
+        str found = str_from(rig_rows(&rig, "root", sql));
+        bool is_refused = str_find(found, STR_LIT("500 INTERNAL_ERROR")) == 0;
+        if (!is_refused && !str_eq_c(found, "[[2]]")) {
+            test_fail(__FILE__, __LINE__, "damage at %llu gives " STR_FMT, (unsigned long long)at,
+                      STR(found));
+        }
+        refused += is_refused ? 1 : 0;
+        /* what is left out is left out by a whole filter */
+        found = str_from(rig_rows(&rig, "root", "SELECT n FROM k WHERE id IN ('bb', 'bc')"));
+        EXPECT(str_eq_c(found, "[]") || str_find(found, STR_LIT("500 INTERNAL_ERROR")) == 0);
+        damage(path.p, at); /* as it was */
+    }
+    EXPECT(refused > 20);
+    EXPECT_ROWS(&rig, "root", sql, "[[2]]");
+    rig_close(&rig);
+}
+
+TEST(filter_cache_keeps_to_its_limit)
+{
+    open_rig();
+    fill();
+    filter_cache_release(&rig.store->filters);
+    filter_cache_init(&rig.store->filters, 500); /* room for three or four small ones */
+    struct filter_cache_stats stats;
+    for (unsigned i = 0; i < 4; i++) {
+        EXPECT_INT(PRUNED("SELECT count(*) FROM k WHERE id IN ('k041', 'k042')", "\"0\""), 8);
+    }
+    store_filter_stats(rig.store, &stats);
+    EXPECT(stats.bytes <= 500 && stats.evictions > 0 && stats.entries > 0);
+    filter_cache_release(&rig.store->filters);
+    filter_cache_init(&rig.store->filters, 1 << 20);
+    EXPECT_INT(PRUNED("SELECT count(*) FROM k WHERE id IN ('k041', 'k042')", "\"0\""), 8);
+    store_filter_stats(rig.store, &stats);
+    EXPECT(stats.hits >= stats.misses && stats.evictions == 0);
+    rig_close(&rig);
+}
