@@ -88,19 +88,28 @@ status find_rows_get(struct run *run, struct read_context *rc, const struct tabl
                      const struct expression_table *names, const struct key_condition *condition,
                      struct found_row *out, struct error *err)
 {
-    const struct schema *schema = names->schema;
     *out = (struct found_row){0};
     if (condition->is_never) {
         return STATUS_IS_OK;
     }
     struct buf key;
     buf_init(&key);
-    struct table_row row = {0};
     status result = key_encode(&key, &condition->key, err);
     if (status_ok(result)) {
-        result = read_row(run, rc, table, schema, buf_str(&key), &row, err);
+        result = find_rows_get_key(run, rc, table, names, buf_str(&key), condition->rest, out, err);
     }
     buf_release(&key);
+    return result;
+}
+
+status find_rows_get_key(struct run *run, struct read_context *rc, const struct table *table,
+                         const struct expression_table *names, str key, const struct eval *rest,
+                         struct found_row *out, struct error *err)
+{
+    const struct schema *schema = names->schema;
+    *out = (struct found_row){0};
+    struct table_row row = {0};
+    status result = read_row(run, rc, table, schema, key, &row, err);
     if (result.code == STATUS_UNAVAILABLE && !run->may_block) {
         return run_block(run);
     }
@@ -117,8 +126,10 @@ status find_rows_get(struct run *run, struct read_context *rc, const struct tabl
     struct eval_session session = expression_session(run->engine, &run->session);
     struct eval_input input = {
         .columns = out->values, .params = run->query->params, .session = &session};
-    bool matches = false;
-    TRY(eval_matches(condition->rest, &input, run->arena, &matches, err));
+    bool matches = true;
+    if (rest != NULL) {
+        TRY(eval_matches(rest, &input, run->arena, &matches, err));
+    }
     out->found = matches;
     out->seq = row.seq;
     out->bytes = row.bytes;

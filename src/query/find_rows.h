@@ -34,6 +34,12 @@ MUST_USE status find_rows_get(struct run *run, struct read_context *rc, const st
                               const struct key_condition *condition, struct found_row *out,
                               struct error *err);
 
+/* The same by an encoded key; `rest` NULL: no condition. */
+MUST_USE status find_rows_get_key(struct run *run, struct read_context *rc,
+                                  const struct table *table, const struct expression_table *names,
+                                  str key, const struct eval *rest, struct found_row *out,
+                                  struct error *err);
+
 /* Runs a SELECT (any text; it passes the gate) and gives its rows one by one. No default limit. */
 typedef status find_rows_fn(void *context, const struct value *values, unsigned count,
                             struct error *err);

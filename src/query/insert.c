@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "query/column_def.h"
+#include "query/conflict.h"
 #include "query/expression.h"
 #include "query/find_rows.h"
 #include "query/mutant.h"
@@ -22,9 +23,11 @@ struct insert {
     struct eval_session session;
     struct type *param_types;
     struct arena *rows;   /* memory of the rows: the write job's */
-    struct value *values; /* one row */
+    struct value *values; /* one row, with places for its system columns */
     bool *given;
     struct row_write_table *to;
+    struct write_job *job;
+    struct conflict *conflict; /* NULL: no ON CONFLICT */
 };
 
 static status find_columns(struct insert *in, struct error *err)
@@ -44,6 +47,43 @@ static status find_columns(struct insert *in, struct error *err)
     return STATUS_IS_OK;
 }
 
+/* A row that is given back; `_seq` and `_updated` come with the commit. */
+static status give_back(struct insert *in, const struct value *row, bool is_written,
+                        struct error *err)
+{
+    return in->job->returning == NULL ? STATUS_IS_OK
+                                      : returning_add(in->job->returning, row, is_written, err);
+}
+
+static status insert_row(struct insert *in, struct error *err)
+{
+    in->job->row_count++;
+    TRY(row_write_insert(in->to, in->values, err));
+    return give_back(in, in->values, true, err);
+}
+
+/* ON CONFLICT: inserted, skipped, or the row that is there is changed. */
+static status settle_row(struct insert *in, unsigned number, struct error *err)
+{
+    enum conflict_outcome outcome = CONFLICT_NONE;
+    const struct value *row = NULL;
+    TRY(conflict_decide(in->conflict, in->values, number, &outcome, &row, err));
+    switch (outcome) {
+    case CONFLICT_SKIPPED:
+        return STATUS_IS_OK;
+    case CONFLICT_KEPT:
+        return give_back(in, row, false, err);
+    case CONFLICT_UPDATED:
+        in->job->row_count++;
+        return give_back(in, row, true, err);
+    case CONFLICT_NONE:
+        break;
+    }
+    TRY(insert_row(in, err));
+    conflict_inserted(in->conflict);
+    return STATUS_IS_OK;
+}
+
 /* Fills what was not given, checks NOT NULL, and adds the row. `number` counts from 1. */
 static status add_row(struct insert *in, unsigned number, struct error *err)
 {
@@ -59,7 +99,7 @@ static status add_row(struct insert *in, unsigned number, struct error *err)
                              STR(c->name), number);
         }
     }
-    return row_write_insert(in->to, in->values, err);
+    return in->conflict != NULL ? settle_row(in, number, err) : insert_row(in, err);
 }
 
 /* -- VALUES -------------------------------------------------------------------------------------
@@ -143,42 +183,54 @@ static status take_row(void *context, const struct value *values, unsigned count
     return add_row(in, rows->count, err);
 }
 
-static status add_query(struct insert *in, uint64_t *count, struct error *err)
+static status add_query(struct insert *in, struct error *err)
 {
     struct query_rows rows = {in, 0};
-    TRY(find_rows_select(in->run, in->part->query, take_row, &rows, err));
-    *count = rows.count;
-    return STATUS_IS_OK;
+    return find_rows_select(in->run, in->part->query, take_row, &rows, err);
 }
 
 /* -- the statement ------------------------------------------------------------------------------
  */
 
-static status refuse_unavailable(const struct insert_part *part, struct error *err)
+/* What RETURNING and ON CONFLICT say, bound. */
+static status open_clauses(struct insert *in, const struct table *table, struct error *err)
 {
-    if (part->conflict.action != CONFLICT_ERROR) {
-        return error_set(err, ERROR_NOT_IMPLEMENTED, "ON CONFLICT");
-    }
+    const struct insert_part *part = in->part;
+    struct expression_table names = {in->schema, part->alias};
     if (part->returning.count > 0) {
-        return error_set(err, ERROR_NOT_IMPLEMENTED, "RETURNING");
+        TRY(returning_create(in->run, &part->returning, table, &names, false, in->to,
+                             &in->job->arena, &in->job->returning, err));
     }
-    return STATUS_IS_OK;
+    if (part->conflict.action == CONFLICT_ERROR) {
+        return STATUS_IS_OK;
+    }
+    return conflict_open(in->run, &part->conflict, table, &names, in->job, in->to, &in->conflict,
+                         err);
 }
 
-static status add_rows(struct insert *in, struct write_job *job, struct error *err)
+/* System columns of a row that is not written yet. */
+static void make_row(struct insert *in)
 {
-    struct run *run = in->run;
+    unsigned count = in->schema->column_count;
+    in->values = ARENA_ARRAY(in->run->arena, struct value, expression_width(in->schema));
+    in->values[count + SYSTEM_SEQ] = value_null(type_of(TYPE_BIGINT));
+    in->values[count + SYSTEM_UPDATED] = value_null(type_of(TYPE_TIMESTAMP));
+    in->values[count + SYSTEM_DELETED] = value_bool(false);
+    in->given = ARENA_ARRAY(in->run->arena, bool, count + 1);
+}
+
+static status add_rows(struct insert *in, const struct table *table, struct error *err)
+{
     TRY(find_columns(in, err));
-    in->values = ARENA_ARRAY(run->arena, struct value, in->schema->column_count + 1);
-    in->given = ARENA_ARRAY(run->arena, bool, in->schema->column_count + 1);
+    TRY(open_clauses(in, table, err));
+    make_row(in);
     switch (in->part->source) {
     case INSERT_VALUES:
-        job->row_count = in->part->row_count;
         return add_values(in, err);
     case INSERT_QUERY:
-        return add_query(in, &job->row_count, err);
+        return add_query(in, err);
     case INSERT_DEFAULT_VALUES:
-        job->row_count = 1;
+        memset(in->given, 0, in->schema->column_count * sizeof *in->given);
         return add_row(in, 1, err);
     }
     CHECK(false);
@@ -191,7 +243,6 @@ status run_insert(struct run *run, struct error *err)
     const struct table *table = NULL;
     TRY(run_find_table(run, &part->table, "insert", &table, err));
     TRY(query_may_write(&run->session, table, err));
-    TRY(refuse_unavailable(part, err));
     bool is_long = part->source == INSERT_QUERY || part->row_count > LOOP_ROWS_MAX;
     if (is_long && !run->may_block) {
         return run_block(run);
@@ -208,8 +259,10 @@ status run_insert(struct run *run, struct error *err)
                         .session = expression_session(run->engine, &run->session),
                         .param_types = run_param_types(run),
                         .rows = &job->arena,
-                        .to = row_write_table(&job->write, &place, schema)};
-    status result = add_rows(&in, job, err);
+                        .to = row_write_table(&job->write, &place, schema),
+                        .job = job};
+    status result = add_rows(&in, table, err);
+    conflict_close(in.conflict);
     schema_give(schema);
     if (!status_ok(result)) {
         write_job_give(job);

@@ -4,6 +4,7 @@
 #include "query/expression.h"
 #include "query/find_rows.h"
 #include "query/observe.h"
+#include "query/row_columns.h"
 
 /* What the statement selects, bound. */
 struct point {
@@ -17,37 +18,18 @@ struct point {
     unsigned count;
 };
 
-static struct result_column schema_column(const struct schema *schema, unsigned place)
-{
-    if (place < schema->column_count) {
-        const struct column *c = &schema->columns[place];
-        return (struct result_column){.name = c->name,
-                                      .type = c->type,
-                                      .is_primary_key = c->is_primary_key,
-                                      .is_not_null = !c->is_nullable};
-    }
-    enum system_column s = (enum system_column)(place - schema->column_count);
-    return (struct result_column){.name = str_from(system_column_name(s)),
-                                  .type = system_column_type(s),
-                                  .is_not_null = true};
-}
-
 static void add_place(struct point *p, unsigned place)
 {
-    p->columns[p->count] = schema_column(p->schema, place);
+    p->columns[p->count] = row_column(p->schema, place);
     p->places[p->count++] = place;
 }
 
 static void add_star(struct point *p)
 {
-    for (unsigned i = 0; i < p->schema->column_count; i++) {
-        add_place(p, i);
-    }
-    for (int s = SYSTEM_SEQ; s < SYSTEM_COLUMN_COUNT; s++) {
-        if (schema_find_system_column(p->schema,
-                                      str_from(system_column_name((enum system_column)s))) >= 0) {
-            add_place(p, p->schema->column_count + (unsigned)s);
-        }
+    unsigned *places = ARENA_ARRAY(p->run->arena, unsigned, expression_width(p->schema));
+    unsigned count = row_star(p->schema, places);
+    for (unsigned i = 0; i < count; i++) {
+        add_place(p, places[i]);
     }
 }
 
@@ -58,8 +40,7 @@ static bool add_item(struct point *p, const struct select_item *item)
     unsigned place = 0;
     struct type type;
     if (e->kind == EXPR_STAR) {
-        bool is_ours = item->star_table.n == 0 || str_eq(item->star_table, p->names.alias) ||
-                       (p->names.alias.n == 0 && str_eq(item->star_table, p->schema->table_name));
+        bool is_ours = row_star_is_ours(&p->names, item->star_table);
         if (is_ours) {
             add_star(p);
         }

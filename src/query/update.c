@@ -3,6 +3,7 @@
  * that was read as its expectation: a lost race runs the statement again. */
 #include "query/run.h"
 
+#include "query/column_def.h"
 #include "query/expression.h"
 #include "query/find_rows.h"
 #include "query/mutant.h"
@@ -16,9 +17,10 @@ struct update {
     str where_text;
     const struct expr *where;
     const struct assignment_list *sets; /* NULL: DELETE */
-    int *column_of;                     /* of each assignment */
-    bool *by_engine;                    /* of each: the SQL engine computes it */
-    const struct eval **bound;          /* of each; NULL: DEFAULT or the engine's */
+    const struct select_list *returning;
+    int *column_of;            /* of each assignment */
+    bool *by_engine;           /* of each: the SQL engine computes it */
+    const struct eval **bound; /* of each; NULL: DEFAULT or the engine's */
     struct eval_session session;
     struct write_job *job;
     struct row_write_table *to;
@@ -41,7 +43,7 @@ static status bind_sets(struct update *u, struct error *err)
     u->column_of = ARENA_ARRAY(run->arena, int, u->sets->count + 1);
     u->by_engine = ARENA_ARRAY(run->arena, bool, u->sets->count + 1);
     u->bound = ARENA_ARRAY(run->arena, const struct eval *, u->sets->count + 1);
-    u->new_values = ARENA_ARRAY(run->arena, struct value, u->schema->column_count + 1);
+    u->new_values = ARENA_ARRAY(run->arena, struct value, expression_width(u->schema));
     struct eval_scope scope = {.resolve = expression_resolve,
                                .context = &u->names,
                                .param_types = run_param_types(run),
@@ -84,20 +86,6 @@ static bool sets_need_engine(const struct update *u)
     return false;
 }
 
-static status default_of(const struct column *c, struct value *out, struct error *err)
-{
-    if (c->default_kind == DEFAULT_NONE) {
-        *out = value_null(c->type);
-        return STATUS_IS_OK;
-    }
-    if (c->default_kind == DEFAULT_LITERAL) {
-        *out = c->default_value;
-        return STATUS_IS_OK;
-    }
-    return error_set(err, ERROR_STATEMENT_UNSUPPORTED,
-                     "SET " STR_FMT " = DEFAULT for a generated default", STR(c->name));
-}
-
 /* One assigned value; `engine_value` is what the SQL engine computed, or NULL. */
 static status assign(struct update *u, unsigned i, const struct value *old_values,
                      const struct value *engine_value, struct error *err)
@@ -108,7 +96,7 @@ static status assign(struct update *u, unsigned i, const struct value *old_value
     if (engine_value != NULL) {
         v = *engine_value;
     } else if (u->bound[i] == NULL) {
-        TRY(default_of(c, &v, err));
+        TRY(column_default_value(u->run, c, arena, &v, err));
     } else {
         struct eval_input input = {
             .columns = old_values, .params = u->run->query->params, .session = &u->session};
@@ -128,25 +116,34 @@ static status assign(struct update *u, unsigned i, const struct value *old_value
 /* -- one row ------------------------------------------------------------------------------------
  */
 
+static status give_back(struct update *u, const struct value *row, bool is_written,
+                        struct error *err)
+{
+    return u->job->returning == NULL ? STATUS_IS_OK
+                                     : returning_add(u->job->returning, row, is_written, err);
+}
+
 static status update_row(struct update *u, uint64_t seq, str bytes, const struct value *old_values,
                          const struct value *engine_values, struct error *err)
 {
     bool is_same = true;
-    memcpy(u->new_values, old_values, u->schema->column_count * sizeof *old_values);
+    memcpy(u->new_values, old_values, expression_width(u->schema) * sizeof *old_values);
     unsigned from_engine = 0;
     for (unsigned i = 0; i < u->sets->count; i++) {
         TRY(assign(u, i, old_values, u->by_engine[i] ? &engine_values[from_engine++] : NULL, err));
         unsigned at = (unsigned)u->column_of[i];
         is_same = is_same && value_identical(&u->new_values[at], &old_values[at]);
     }
-    if (is_same) {
-        return STATUS_IS_OK; /* no version, no event, not counted */
+    if (is_same) { /* no version, no event, not counted; given back all the same */
+        return give_back(u, old_values, false, err);
     }
     u->job->row_count++;
-    return row_write_update(u->to, seq, bytes, old_values, u->new_values, err);
+    TRY(row_write_update(u->to, seq, bytes, old_values, u->new_values, err));
+    return give_back(u, u->new_values, true, err);
 }
 
-static status delete_row(struct update *u, uint64_t seq, str bytes, struct error *err)
+static status delete_row(struct update *u, uint64_t seq, str bytes, const struct value *old_values,
+                         struct error *err)
 {
     struct row last;
     struct schema *own = NULL;
@@ -158,14 +155,15 @@ static status delete_row(struct update *u, uint64_t seq, str bytes, struct error
         result = row_write_delete(u->to, seq, &last, err);
     }
     schema_give(own);
-    return result;
+    TRY(result);
+    return give_back(u, old_values, false, err);
 }
 
 static status change_row(struct update *u, uint64_t seq, str bytes, const struct value *old_values,
                          const struct value *engine_values, struct error *err)
 {
     return u->sets != NULL ? update_row(u, seq, bytes, old_values, engine_values, err)
-                           : delete_row(u, seq, bytes, err);
+                           : delete_row(u, seq, bytes, old_values, err);
 }
 
 /* -- by key -------------------------------------------------------------------------------------
@@ -221,10 +219,12 @@ static status take_old_values(struct update *u, const struct value *values, stru
         const struct column *c = &u->schema->columns[i];
         TRY(value_coerce(&values[i], c->type, c->name, &u->scratch, &u->old_values[i], err));
     }
-    unsigned width = u->schema->column_count + schema_system_column_count(u->schema);
-    for (unsigned i = u->schema->column_count; i < width; i++) {
-        u->old_values[i] = values[i];
-    }
+    struct value *system = u->old_values + u->schema->column_count;
+    bool has_updated = u->schema->kind != TABLE_STREAM;
+    system[SYSTEM_SEQ] = values[u->schema->column_count + SYSTEM_SEQ];
+    system[SYSTEM_UPDATED] = has_updated ? values[u->schema->column_count + SYSTEM_UPDATED]
+                                         : value_null(type_of(TYPE_TIMESTAMP));
+    system[SYSTEM_DELETED] = value_bool(false);
     return STATUS_IS_OK;
 }
 
@@ -306,6 +306,10 @@ static status change_rows(struct update *u, struct error *err)
     if (u->sets != NULL) {
         TRY(bind_sets(u, err));
     }
+    if (u->returning->count > 0) {
+        TRY(returning_create(u->run, u->returning, u->table, &u->names, u->sets == NULL, u->to,
+                             &u->job->arena, &u->job->returning, err));
+    }
     struct key_condition condition = {0};
     if (!sets_need_engine(u)) {
         TRY(find_rows_by_key(u->run, &u->names, u->where, &condition, err));
@@ -348,23 +352,20 @@ static status change(struct run *run, const struct table_name *name, const char 
 status run_update(struct run *run, struct error *err)
 {
     const struct update_part *part = &run->statement->as.update;
-    if (part->returning.count > 0) {
-        return error_set(err, ERROR_NOT_IMPLEMENTED, "RETURNING");
-    }
     struct update u = {.names = {.alias = part->alias},
                        .where = part->where,
                        .where_text = part->where_text,
-                       .sets = &part->sets};
+                       .sets = &part->sets,
+                       .returning = &part->returning};
     return change(run, &part->table, "update", &u, RESULT_UPDATED, err);
 }
 
 status run_delete(struct run *run, struct error *err)
 {
     const struct delete_part *part = &run->statement->as.delete;
-    if (part->returning.count > 0) {
-        return error_set(err, ERROR_NOT_IMPLEMENTED, "RETURNING");
-    }
-    struct update u = {
-        .names = {.alias = part->alias}, .where = part->where, .where_text = part->where_text};
+    struct update u = {.names = {.alias = part->alias},
+                       .where = part->where,
+                       .where_text = part->where_text,
+                       .returning = &part->returning};
     return change(run, &part->table, "delete", &u, RESULT_DELETED, err);
 }

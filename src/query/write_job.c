@@ -20,6 +20,7 @@ struct write_job *write_job_create(struct run *run, enum result_dml kind)
 void write_job_give(struct write_job *job)
 {
     if (job != NULL && refcount_give(&job->refs)) {
+        returning_release(job->returning);
         row_write_release(&job->write);
         catalog_give(job->snapshot);
         arena_release(&job->arena);
@@ -69,14 +70,24 @@ static void wait_for(struct write_job *job)
     lock_give(&job->lock);
 }
 
+/* RETURNING, or the count. */
+static status write_answer(const struct write_job *job, struct results *results, str as_user,
+                           struct error *err)
+{
+    if (job->returning != NULL) {
+        return returning_report(job->returning, results, as_user, err);
+    }
+    result_dml(results, job->kind, job->row_count, as_user);
+    return STATUS_IS_OK;
+}
+
 status write_job_report(struct run *run, const struct write_job *job, struct error *err)
 {
     if (!status_ok(job->result)) {
         *err = job->error;
         return job->result;
     }
-    result_dml(run->results, job->kind, job->row_count, run->session.user_id);
-    return STATUS_IS_OK;
+    return write_answer(job, run->results, run->session.user_id, err);
 }
 
 status write_job_submit(struct run *run, struct write_job *job, struct error *err)
@@ -85,9 +96,9 @@ status write_job_submit(struct run *run, struct write_job *job, struct error *er
         return transaction_stage(run, job, err);
     }
     if (job->write.tables == NULL || job->write.tables->op_count == 0) {
-        result_dml(run->results, job->kind, job->row_count, run->session.user_id);
+        status result = write_answer(job, run->results, run->session.user_id, err);
         write_job_give(job);
-        return STATUS_IS_OK;
+        return result;
     }
     enum commit_durability durability = run->session.is_async ? COMMIT_ASYNC : COMMIT_SYNC;
     job->write.done = job_done;

@@ -6,6 +6,7 @@
 #ifndef QUERY_WRITE_JOB_H
 #define QUERY_WRITE_JOB_H
 
+#include "query/returning.h"
 #include "query/run.h"
 #include "store/commit_rows.h"
 
@@ -16,7 +17,8 @@ struct write_job {
     const struct catalog_snapshot *snapshot; /* counted: the parts of write point into it */
     struct query *query;
     enum result_dml kind;
-    uint64_t row_count; /* what the statement reports */
+    uint64_t row_count;          /* what the statement reports */
+    struct returning *returning; /* what it gives back; NULL: only the count */
     status result;
     struct error error;
     bool is_waiting; /* a worker waits in write_job_submit */

@@ -424,7 +424,7 @@ static status table_take_unique(struct commit_txn *txn, struct row_write_table *
                              &owner_seq, err);
         if (taken != NULL) {
             bool is_own = op->kind == ROW_INSERT && owner_seq >= first_seq;
-            result = op->yields && !is_own ? lost_race(err) : taken_value(t, taken, is_own, err);
+            result = taken->yields && !is_own ? lost_race(err) : taken_value(t, taken, is_own, err);
         }
     }
     part_txn_close(&p);

@@ -42,8 +42,8 @@ struct row_op {
      * old_row, the new side to row: whoever joins two ops of one key into one keeps the old side of
      * the first and the new side of the last. */
     struct row_unique *unique;
-    bool yields; /* ON CONFLICT: it was read that the key and the UNIQUE values are free, so when
-                    they are not any more a race was lost: CONFLICT instead of CONSTRAINT */
+    bool yields; /* ON CONFLICT: it was read that the key is free, so when it is not any more a race
+                    was lost: CONFLICT instead of CONSTRAINT. row_unique.yields: the same */
     /* Results, once done said OK. */
     uint64_t seq;     /* of the new version */
     uint64_t old_seq; /* of the version that it superseded; 0: none */

@@ -20,6 +20,7 @@ struct row_unique {
     unsigned column; /* index into the table's schema */
     bool has_old;    /* the version that is superseded has a value */
     bool has_new;
+    bool yields; /* ON CONFLICT: see row_op.yields */
     str old_key; /* encoded */
     str new_key;
 };

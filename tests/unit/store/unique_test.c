@@ -102,6 +102,7 @@ TEST(row_write_that_yields_answers_conflict_where_another_constraint)
                                         value_text(str_from(rows[i].text))};
         EXPECT_OK(row_write_insert(to, values, &w.err), &w.err);
         to->ops[0].yields = true;
+        to->ops[0].unique[0].yields = true;
         EXPECT_STATUS(row_write_run(&write, COMMIT_SYNC, &w.err), CONFLICT);
         row_write_release(&write);
         part_close(&part);
