@@ -14,6 +14,7 @@ struct query_state_own {
     unsigned count;
     unsigned next; /* the statement to run */
     bool is_authorised;
+    struct idempotency *keyed; /* the request has one that counts; else NULL */
     struct results results;
     size_t out_before; /* of the statement that may run again */
     unsigned count_before;

@@ -5,6 +5,7 @@
 #include "auth/access.h"
 #include "base/check.h"
 #include "catalog/name.h"
+#include "query/idempotency.h"
 #include "query/mutant.h"
 #include "query/observe.h"
 #include "query/own.h"
@@ -250,7 +251,14 @@ static status authorise(struct query *query, struct error *err)
         return error_set(err, ERROR_PARAMS_WITH_BATCH,
                          "Parameters not supported with multi-statement batches");
     }
-    own->is_authorised = true;
+    return STATUS_IS_OK;
+}
+
+static status prepare_all(struct query *query)
+{
+    TRY(authorise(query, &query->error));
+    TRY(idempotency_open(query, &query->own->keyed, &query->error));
+    query->own->is_authorised = true;
     return STATUS_IS_OK;
 }
 
@@ -302,9 +310,25 @@ static void rewind_results(struct query *query)
     own->results.count = own->count_before;
 }
 
+/* A transaction with an Idempotency-Key that failed, perhaps on rows of the one that was first. */
+static bool was_answered_meanwhile(struct query *query)
+{
+    struct error ignored;
+    bool answered = false;
+    return query->own->keyed != NULL && query->own->transaction != NULL &&
+           status_ok(idempotency_answer(query, &answered, &ignored)) && answered;
+}
+
 static enum query_state fail(struct query *query, bool is_statement)
 {
     struct query_state_own *own = query->own;
+    if (was_answered_meanwhile(query)) {
+        error_clear(&query->error);
+        observe_end(query);
+        transaction_abort(own->transaction);
+        own->transaction = NULL;
+        return QUERY_DONE;
+    }
     if (is_statement) {
         observe_end(query);
         query->failed_statement = own->next + 1;
@@ -410,6 +434,22 @@ static enum query_state run_all(struct query *query, enum query_place place, uns
     return finish(query);
 }
 
+/* A request with an Idempotency-Key: answered as before, or run. */
+static enum query_state run_keyed(struct query *query, enum query_place place, unsigned slot)
+{
+    if (place == QUERY_ON_LOOP) {
+        return QUERY_WOULD_BLOCK;
+    }
+    bool answered = false;
+    error_clear(&query->error);
+    if (!status_ok(idempotency_answer(query, &answered, &query->error))) {
+        query->statement_text = query->sql;
+        observe_refused(query);
+        return QUERY_DONE;
+    }
+    return answered ? QUERY_DONE : run_all(query, place, slot);
+}
+
 enum query_state query_start(struct query *query, enum query_place place, unsigned slot)
 {
     if (query->own == NULL) {
@@ -426,12 +466,12 @@ enum query_state query_start(struct query *query, enum query_place place, unsign
     if (place == QUERY_ON_LOOP && own->count > 1) {
         return QUERY_WOULD_BLOCK;
     }
-    if (!own->is_authorised && !status_ok(authorise(query, &query->error))) {
+    if (!own->is_authorised && !status_ok(prepare_all(query))) {
         query->statement_text = query->sql;
         observe_refused(query);
         return QUERY_DONE;
     }
-    return run_all(query, place, slot);
+    return own->keyed != NULL ? run_keyed(query, place, slot) : run_all(query, place, slot);
 }
 
 enum query_state query_resume(struct query *query)

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "query/idempotency.h"
 #include "query/own.h"
 
 enum { SAVEPOINTS_MAX = 1000 };
@@ -253,13 +254,37 @@ status run_begin(struct run *run, struct error *err)
     return STATUS_IS_OK;
 }
 
+static str committed_text(const struct transaction *t, struct arena *arena)
+{
+    return arena_format(arena, "Transaction committed (" STR_FMT ")", STR(t->id));
+}
+
+/* The answer of the whole request, kept for a retry: COMMIT is its last statement. Runs on the
+ * committer's thread while the statement's waits. */
+static status keep_answer(void *context, struct buf *out, struct error *err)
+{
+    (void)err;
+    const struct run *run = context;
+    struct results results = *run->results;
+    results.out = out;
+    idempotency_begin_answer(out, false);
+    buf_append_str(out, idempotency_output(run->query));
+    result_message(&results, 0, committed_text(run->transaction, &run->transaction->arena),
+                   run->session.user_id);
+    result_end_batch(&results, run->query->session.user_id);
+    return STATUS_IS_OK;
+}
+
 static status commit(struct run *run, struct error *err)
 {
     struct transaction *t = run->transaction;
     struct row_write write;
     row_write_init(&write, run->engine->rows, &t->arena);
     status result = staged_write(t->staged, &write, err);
-    if (status_ok(result) && write.request.bytes > 0) {
+    if (status_ok(result)) {
+        result = idempotency_claim(run, &t->arena, keep_answer, run, &write.claim, err);
+    }
+    if (status_ok(result) && (write.request.bytes > 0 || write.claim != NULL)) {
         result = row_write_run(&write, COMMIT_SYNC, err);
     }
     row_write_release(&write);

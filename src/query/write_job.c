@@ -1,5 +1,6 @@
 /* query/write_job.c -- counted writes. */
 #include "query/write_job.h"
+#include "query/idempotency.h"
 #include "query/own.h"
 #include "query/transaction.h"
 
@@ -13,6 +14,7 @@ struct write_job *write_job_create(struct run *run, enum result_dml kind)
     cond_init(&job->ended);
     job->snapshot = catalog_share(run->snapshot);
     job->query = run->query;
+    job->as_user = arena_copy(&job->arena, run->session.user_id);
     job->kind = kind;
     return job;
 }
@@ -71,14 +73,22 @@ static void wait_for(struct write_job *job)
 }
 
 /* RETURNING, or the count. */
-static status write_answer(const struct write_job *job, struct results *results, str as_user,
-                           struct error *err)
+static status write_answer(const struct write_job *job, struct results *results, struct error *err)
 {
     if (job->returning != NULL) {
-        return returning_report(job->returning, results, as_user, err);
+        return returning_report(job->returning, results, job->as_user, err);
     }
-    result_dml(results, job->kind, job->row_count, as_user);
+    result_dml(results, job->kind, job->row_count, job->as_user);
     return STATUS_IS_OK;
+}
+
+/* The same, to be kept for a retry. */
+static status keep_answer(void *context, struct buf *out, struct error *err)
+{
+    const struct write_job *job = context;
+    struct results results = {.out = out};
+    idempotency_begin_answer(out, job->returning != NULL);
+    return write_answer(job, &results, err);
 }
 
 status write_job_report(struct run *run, const struct write_job *job, struct error *err)
@@ -87,7 +97,7 @@ status write_job_report(struct run *run, const struct write_job *job, struct err
         *err = job->error;
         return job->result;
     }
-    return write_answer(job, run->results, run->session.user_id, err);
+    return write_answer(job, run->results, err);
 }
 
 status write_job_submit(struct run *run, struct write_job *job, struct error *err)
@@ -95,8 +105,14 @@ status write_job_submit(struct run *run, struct write_job *job, struct error *er
     if (run->transaction != NULL) {
         return transaction_stage(run, job, err);
     }
-    if (job->write.tables == NULL || job->write.tables->op_count == 0) {
-        status result = write_answer(job, run->results, run->session.user_id, err);
+    status claimed = idempotency_claim(run, &job->arena, keep_answer, job, &job->write.claim, err);
+    if (!status_ok(claimed)) {
+        write_job_give(job);
+        return claimed;
+    }
+    bool has_ops = job->write.tables != NULL && job->write.tables->op_count > 0;
+    if (!has_ops && job->write.claim == NULL) {
+        status result = write_answer(job, run->results, err);
         write_job_give(job);
         return result;
     }

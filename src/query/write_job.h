@@ -16,6 +16,7 @@ struct write_job {
     refcount refs;
     const struct catalog_snapshot *snapshot; /* counted: the parts of write point into it */
     struct query *query;
+    str as_user;
     enum result_dml kind;
     uint64_t row_count;          /* what the statement reports */
     struct returning *returning; /* what it gives back; NULL: only the count */

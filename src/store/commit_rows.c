@@ -7,6 +7,7 @@
 
 enum {
     ROW_UPDATED_AT = 8,     /* place of `_updated` in a row, docs/formats/row.md */
+    CLAIM_BYTES = 4096,     /* of a kept answer, mostly */
     OP_OVERHEAD_BYTES = 128 /* keys, index entry and bookkeeping of one op, for the estimate */
 };
 
@@ -204,8 +205,15 @@ status row_write_delete(struct row_write_table *to, uint64_t expect_seq, const s
     return add_op(to, &op, err);
 }
 
+/* The answer counts for the size of the group. */
+static void set_claim_bytes(struct row_write *write)
+{
+    write->request.bytes += write->claim != NULL ? CLAIM_BYTES : 0;
+}
+
 status row_write_run(struct row_write *write, enum commit_durability durability, struct error *err)
 {
+    set_claim_bytes(write);
     write->request.durability = durability;
     status result = commit_submit_wait(write->store->options.committer, &write->request);
     if (!status_ok(result) && err != NULL) {
@@ -216,6 +224,7 @@ status row_write_run(struct row_write *write, enum commit_durability durability,
 
 void row_write_submit(struct row_write *write, enum commit_durability durability)
 {
+    set_claim_bytes(write);
     write->request.durability = durability;
     commit_submit(write->store->options.committer, &write->request);
 }
@@ -437,6 +446,9 @@ static status rows_apply(struct commit_txn *txn, struct commit_request *request)
     struct store_change *out = store_change_create(write->store, txn);
     uint64_t first_seq = commit_last_seq(txn) + 1;
     write->updated_us = commit_now_us(txn);
+    if (write->claim != NULL) {
+        TRY(answers_check(txn, write->claim, &request->error));
+    }
     for (struct row_write_table *t = write->tables; t != NULL; t = t->next) {
         TRY(table_apply(txn, t, first_seq, out, &request->error));
     }
@@ -445,5 +457,5 @@ static status rows_apply(struct commit_txn *txn, struct commit_request *request)
             TRY(table_take_unique(txn, t, first_seq, &request->error));
         }
     }
-    return STATUS_IS_OK;
+    return write->claim != NULL ? answers_keep(txn, write->claim, &request->error) : STATUS_IS_OK;
 }

@@ -20,6 +20,7 @@
 #define STORE_COMMIT_ROWS_H
 
 #include "model/row.h"
+#include "store/answers.h"
 #include "store/store.h"
 #include "store/unique.h"
 
@@ -71,9 +72,10 @@ struct row_write {
     struct row_write_table **tables_end;
     void (*done)(struct row_write *write, status result);
     void (*release)(struct row_write *write); /* COMMIT_ASYNC only */
-    void *context;                            /* the submitter's */
-    uint64_t last_seq;                        /* result: greatest `_seq` given */
-    int64_t updated_us;                       /* result: `_updated` of all rows */
+    struct answer_claim *claim; /* keeps the answer in the same commit; NULL: no Idempotency-Key */
+    void *context;              /* the submitter's */
+    uint64_t last_seq;          /* result: greatest `_seq` given */
+    int64_t updated_us;         /* result: `_updated` of all rows */
 };
 
 /* Ended by row_write_release. */

@@ -7,6 +7,7 @@ enum {
     KEY_ENTRY_DELETED = 1,
     TABLE_STATE_FORMAT = 1,
     FLUSH_INTENT_FORMAT = 1,
+    STORED_ANSWER_FORMAT = 1,
     SEGMENT_FORMAT_PLAIN = 1, /* without tail_bytes and tail_checksum: still read */
     SEGMENT_FORMAT = 2,
 };
@@ -191,5 +192,36 @@ status segment_decode(str bytes, struct segment *out, struct error *err)
                          bytes.n);
     }
     *out = s;
+    return STATUS_IS_OK;
+}
+
+/* -- answers -------------------------------------------------------------------------------------
+ */
+
+void stored_answer_encode(struct buf *out, const struct stored_answer *answer)
+{
+    buf_append_byte(out, STORED_ANSWER_FORMAT);
+    buf_append_str(out, str_of(answer->user, ANSWER_ID_BYTES));
+    buf_append_str(out, str_of(answer->request, ANSWER_ID_BYTES));
+    buf_append_u64le(out, (uint64_t)answer->created_us);
+    buf_append_str(out, answer->text);
+}
+
+status stored_answer_decode(str bytes, struct stored_answer *out, struct error *err)
+{
+    struct reader r = reader_from(bytes);
+    uint8_t format = reader_u8(&r);
+    str user = reader_bytes(&r, ANSWER_ID_BYTES);
+    str request = reader_bytes(&r, ANSWER_ID_BYTES);
+    int64_t created_us = (int64_t)reader_u64le(&r);
+    str text = reader_bytes(&r, reader_left(&r));
+    if (!reader_done(&r) || format != STORED_ANSWER_FORMAT || created_us < 0 ||
+        text.n > LIMIT_IDEMPOTENCY_ANSWER_BYTES) {
+        return error_set(err, ERROR_CORRUPT, "a stored answer of %zu bytes cannot be read",
+                         bytes.n);
+    }
+    *out = (struct stored_answer){.created_us = created_us, .text = text};
+    memcpy(out->user, user.p, ANSWER_ID_BYTES);
+    memcpy(out->request, request.p, ANSWER_ID_BYTES);
     return STATUS_IS_OK;
 }

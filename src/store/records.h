@@ -82,4 +82,15 @@ enum { SEGMENT_DIRECTORY_BYTES_MAX = 4000, SEGMENT_STATS_BYTES_MAX = 1 << 20 };
 void segment_encode(struct buf *out, const struct segment *segment);
 MUST_USE status segment_decode(str bytes, struct segment *out, struct error *err);
 
+/* i: the answer of a request that came with an Idempotency-Key (answers.h). */
+enum { ANSWER_ID_BYTES = 32 };
+struct stored_answer {
+    char user[ANSWER_ID_BYTES];    /* SHA-256 of the user id */
+    char request[ANSWER_ID_BYTES]; /* SHA-256 of what was asked */
+    int64_t created_us;            /* wall clock */
+    str text;
+};
+void stored_answer_encode(struct buf *out, const struct stored_answer *answer);
+MUST_USE status stored_answer_decode(str bytes, struct stored_answer *out, struct error *err);
+
 #endif

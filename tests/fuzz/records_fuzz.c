@@ -44,6 +44,14 @@ static void fuzz_small(str bytes)
         CHECK(str_eq(buf_str(&entry_again), bytes));
         buf_release(&entry_again);
     }
+    struct stored_answer answer;
+    if (status_ok(stored_answer_decode(bytes, &answer, NULL))) {
+        struct buf answer_again;
+        buf_init(&answer_again);
+        stored_answer_encode(&answer_again, &answer);
+        CHECK(str_eq(buf_str(&answer_again), bytes));
+        buf_release(&answer_again);
+    }
     if (status_ok(table_state_decode(bytes, &state, NULL))) {
         table_state_encode(&state, again);
         CHECK(str_eq(str_of(again, TABLE_STATE_BYTES), bytes));
