@@ -206,6 +206,9 @@ struct table_change {
     unsigned column_count;
     const enum table_access *access;
     const struct flush_policy *flush;
+    /* Asked within the commit, on its thread; not OK refuses the change. NULL: nothing is asked. */
+    status (*check)(void *context, struct error *err);
+    void *check_context;
 };
 MUST_USE status catalog_alter_table(struct catalog *catalog, const struct table_change *change,
                                     uint32_t *new_version, struct error *err);

@@ -214,6 +214,9 @@ static status evaluate_alter(struct change *change, struct commit_txn *txn, stru
     if (table->version != wanted->expected_version) {
         result = error_set(err, ERROR_CONFLICT, "the table was changed meanwhile");
     }
+    if (status_ok(result) && wanted->check != NULL) {
+        result = wanted->check(wanted->check_context, err);
+    }
     table->access = wanted->access != NULL ? *wanted->access : table->access;
     table->flush = wanted->flush != NULL ? *wanted->flush : table->flush;
     table->updated_us = commit_now_us(txn);

@@ -18,7 +18,9 @@ struct alter {
     bool changes_columns;
     bool changes_access;
     bool has_rows;
-    str text; /* "ADD COLUMN c INT, DROP COLUMN d" */
+    uint64_t mark;     /* of the writes up to has_rows */
+    bool needs_no_row; /* it is allowed because the table has none */
+    str text;          /* "ADD COLUMN c INT, DROP COLUMN d" */
 };
 
 static int find(const struct alter *a, str name)
@@ -76,6 +78,7 @@ static status absent_value(struct alter *a, struct column *c, struct error *err)
         return STATUS_IS_OK;
     }
     if (c->default_kind == DEFAULT_NONE) {
+        a->needs_no_row = true;
         return a->has_rows ? error_set(err, ERROR_INVALID_OPERATION,
                                        "Cannot add NOT NULL column '" STR_FMT
                                        "' without DEFAULT: the table has rows",
@@ -114,6 +117,7 @@ static status add_column(struct alter *a, const struct alter_action *action, str
     struct column *c = &a->columns[a->count];
     TRY(column_from_def(a->run, def, c, err));
     TRY(absent_value(a, c, err));
+    a->needs_no_row = a->needs_no_row || (c->is_unique && !c->absent_value.is_null);
     if (c->is_unique && a->has_rows && !c->absent_value.is_null) {
         return error_set(err, ERROR_INVALID_OPERATION,
                          "Cannot add UNIQUE column '" STR_FMT
@@ -181,6 +185,7 @@ static status change_nullability(struct alter *a, struct column *c, bool is_null
                          "' NOT NULL: the table has rows, which may hold NULL",
                          STR(c->name));
     }
+    a->needs_no_row = a->needs_no_row || (!is_nullable && c->is_nullable);
     a->changes_columns = a->changes_columns || c->is_nullable != is_nullable;
     c->is_nullable = is_nullable;
     return STATUS_IS_OK;
@@ -331,6 +336,26 @@ static status apply(struct alter *a, const struct alter_action *action, struct e
 /* -- the statement ------------------------------------------------------------------------------
  */
 
+static status count_rows(struct alter *a, struct error *err)
+{
+    struct store *store = a->run->engine->rows;
+    struct table_totals totals;
+    a->mark = store_write_mark(store, a->table->id);
+    TRY(store_settle(store, err));
+    store_totals(store, a->table->id, &totals);
+    a->has_rows = totals.hot_rows + totals.cold_rows > 0;
+    return STATUS_IS_OK;
+}
+
+/* Has it still none? Writers that bind later see the new version. */
+static status check_no_row(void *context, struct error *err)
+{
+    const struct alter *a = context;
+    return store_write_mark(a->run->engine->rows, a->table->id) == a->mark
+               ? STATUS_IS_OK
+               : error_set(err, ERROR_CONFLICT, "the table was written meanwhile");
+}
+
 static status alter(struct alter *a, const struct alter_table_part *part, struct error *err)
 {
     struct run *run = a->run;
@@ -339,9 +364,7 @@ static status alter(struct alter *a, const struct alter_table_part *part, struct
     memcpy(a->columns, a->schema->columns, a->schema->column_count * sizeof *a->columns);
     a->count = a->schema->column_count;
     a->access = a->table->access;
-    struct table_totals totals;
-    store_totals(run->engine->rows, a->table->id, &totals);
-    a->has_rows = totals.hot_rows + totals.cold_rows > 0;
+    TRY(count_rows(a, err));
     for (unsigned i = 0; i < part->action_count; i++) {
         TRY(apply(a, &part->actions[i], err));
     }
@@ -358,7 +381,9 @@ static status alter(struct alter *a, const struct alter_table_part *part, struct
                                   .expected_version = a->table->version,
                                   .columns = a->changes_columns ? a->columns : NULL,
                                   .column_count = a->count,
-                                  .access = a->changes_access ? &a->access : NULL};
+                                  .access = a->changes_access ? &a->access : NULL,
+                                  .check = a->needs_no_row ? check_no_row : NULL,
+                                  .check_context = a};
     uint32_t version = 0;
     TRY(catalog_alter_table(run->engine->catalog, &change, &version, err));
     query_forget_table(run->engine, a->table->id, version);

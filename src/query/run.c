@@ -327,6 +327,8 @@ static enum query_state fail(struct query *query, bool is_statement)
         observe_end(query);
         transaction_abort(own->transaction);
         own->transaction = NULL;
+        own->next = own->count; /* the answer is that of the whole request */
+        memset(own->results.dml, 0, sizeof own->results.dml);
         return QUERY_DONE;
     }
     if (is_statement) {

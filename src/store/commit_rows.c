@@ -405,6 +405,7 @@ static status table_apply(struct commit_txn *txn, struct row_write_table *t, uin
     if (t->op_count == 0) {
         return STATUS_IS_OK;
     }
+    registry_note_write(&t->write->store->registry, t->part.table->id, commit_last_seq(txn) + 1);
     struct change *changes = ARENA_ARRAY(commit_arena(txn), struct change, t->op_count);
     struct part_txn p;
     status result = part_txn_open(&p, txn, &t->part, err);

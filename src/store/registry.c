@@ -7,6 +7,7 @@ void registry_init(struct registry *registry)
     *registry = (struct registry){0};
     lock_init(&registry->lock, LOCK_STORE_TABLES);
     map_init(&registry->by_key);
+    map_init(&registry->written);
 }
 
 static void entry_destroy(struct registry_entry *entry)
@@ -21,6 +22,7 @@ void registry_release(struct registry *registry)
     }
     mem_free(registry->entries);
     map_release(&registry->by_key);
+    map_release(&registry->written);
     lock_release(&registry->lock);
 }
 
@@ -63,6 +65,41 @@ void registry_remove(struct registry *registry, str state_key)
         entry_destroy(entry);
     }
     lock_give(&registry->lock);
+}
+
+void registry_note_write(struct registry *registry, table_id table, uint64_t seq)
+{
+    static_assert(sizeof(void *) >= sizeof seq, "a seq fits a pointer");
+    lock_take(&registry->lock);
+    (void)map_put(&registry->written, str_of(&table, sizeof table), (void *)(uintptr_t)seq);
+    lock_give(&registry->lock);
+}
+
+uint64_t store_write_mark(struct store *store, table_id table)
+{
+    struct registry *registry = &store->registry;
+    lock_take(&registry->lock);
+    uint64_t mark = (uintptr_t)map_find(&registry->written, str_of(&table, sizeof table));
+    lock_give(&registry->lock);
+    return mark;
+}
+
+static status apply_nothing(struct commit_txn *txn, struct commit_request *request)
+{
+    (void)txn;
+    (void)request;
+    return STATUS_IS_OK;
+}
+
+status store_settle(struct store *store, struct error *err)
+{
+    struct commit_request request = {.apply = apply_nothing, .may_use_reserve = true};
+    status result = commit_submit_wait(store->options.committer, &request);
+    if (!status_ok(result)) {
+        *err = request.error;
+        return result;
+    }
+    return commit_sync_wait(store->options.committer, err); /* async writes are published then */
 }
 
 void registry_set_hint(struct registry *registry, str state_key, const struct manifest_hint *hint)

@@ -31,6 +31,7 @@ struct registry_entry {
 struct registry {
     struct lock lock; /* guards all below */
     struct map by_key;
+    struct map written; /* table id -> last `_seq` when rows of it were last evaluated */
     struct registry_entry **entries;
     size_t count;
     size_t capacity;
@@ -90,6 +91,14 @@ struct table_totals {
 };
 /* `table` {0}: of all tables. */
 void store_totals(struct store *store, table_id table, struct table_totals *out);
+
+/* For DDL that depends on a table having no rows. A mark changes with every write that is
+ * evaluated, before its rows are counted: take the mark, settle (every write evaluated before is
+ * published then), read the totals; they still hold in a commit in which the mark is the same. */
+uint64_t store_write_mark(struct store *store, table_id table);
+MUST_USE status store_settle(struct store *store, struct error *err);
+/* On the committer's thread. */
+void registry_note_write(struct registry *registry, table_id table, uint64_t seq);
 
 /* One row of system.manifest: a part that has segments. */
 struct manifest_row {

@@ -147,3 +147,26 @@ TEST(unique_entry_decode_reads_what_was_encoded_and_nothing_else)
     EXPECT_STATUS(unique_entry_decode(str_of(long_entry, 1026), &owner, &err), CORRUPT);
     buf_release(&bytes);
 }
+
+TEST(stored_answer_decode_reads_what_was_encoded_and_nothing_else)
+{
+    struct stored_answer answer = {.created_us = 7, .text = STR_LIT("\1{}")};
+    memset(answer.user, 'u', ANSWER_ID_BYTES);
+    memset(answer.request, 'r', ANSWER_ID_BYTES);
+    struct stored_answer back;
+    struct buf bytes;
+    struct error err;
+    buf_init(&bytes);
+    stored_answer_encode(&bytes, &answer);
+    EXPECT_OK(stored_answer_decode(buf_str(&bytes), &back, &err), &err);
+    EXPECT(memcmp(back.user, answer.user, ANSWER_ID_BYTES) == 0);
+    EXPECT(memcmp(back.request, answer.request, ANSWER_ID_BYTES) == 0);
+    EXPECT_INT(back.created_us, 7);
+    EXPECT_STR(back.text, "\1{}");
+    for (size_t n = 0; n < bytes.n - answer.text.n; n++) {
+        EXPECT_STATUS(stored_answer_decode(str_of(bytes.p, n), &back, &err), CORRUPT);
+    }
+    bytes.p[0] = 2;
+    EXPECT_STATUS(stored_answer_decode(buf_str(&bytes), &back, &err), CORRUPT);
+    buf_release(&bytes);
+}
