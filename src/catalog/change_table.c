@@ -299,6 +299,7 @@ static status evaluate_forget(struct change *change, struct commit_txn *txn, str
     char counter[32];
     (void)snprintf(counter, sizeof counter, "columns_%u", id->v);
     change_delete(txn, RECORD_COUNTERS, str_from(counter));
+    change->id = *id; /* statements that outlived the drop may have loaded its schemas again */
     return STATUS_IS_OK;
 }
 
