@@ -67,6 +67,7 @@ static status open_kv(struct server *server, struct error *err)
         .path = data_dir_join(server->dir, "rocksdb"),
         .block_cache_bytes = config->storage_cache_bytes,
         .write_buffer_bytes = config->storage_write_buffer_bytes,
+        .background_jobs = (int)config->storage_background_jobs,
         .reserve_bytes = config->storage_reserve_bytes,
     };
     return kv_rocksdb_open(&options, &server->kv, err);
