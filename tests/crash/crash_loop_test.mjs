@@ -16,6 +16,7 @@ const SEED = BigInt(process.env.KALAM_CRASH_SEED ?? Date.now());
 const PASSWORD = 'Crash-loop-1!';
 const WRITERS = 4;
 const KEYS = 120; // per writer and table
+const TAGS = 20; // values of the UNIQUE column, that all writers want
 const READY_MS = 60000;
 const WORK_MS = 6000; // the longest a fault point may take to strike
 
@@ -55,7 +56,7 @@ bcrypt_cost = 4
 // The expected state: table -> owner -> key -> value, or a Set of values it may have.
 const expected = new Map();
 const tables = [
-  { name: 'crash.shared_rows', owners: [null], kind: 'SHARED' },
+  { name: 'crash.shared_rows', owners: [null], kind: 'SHARED', hasTags: true },
   { name: 'crash.user_rows', owners: ['alice', 'bob'], kind: 'USER' },
 ];
 for (const t of tables) for (const o of t.owners) expected.set(`${t.name}|${o}`, new Map());
@@ -167,6 +168,7 @@ async function attempt(server, map, owner, sql, changes) {
   if (r.body.status !== 'success') {
     const text = r.body.error?.message ?? '';
     if (/SERVER_BUSY|UNAVAILABLE|Conflict|changed or dropped/.test(`${r.body.error?.code} ${text}`)) return true;
+    if (sql.includes(' SET u = ') && text.includes('Unique constraint violation')) return true;
     fail(`a valid statement was refused: ${sql}: ${JSON.stringify(r.body)}`, server);
   }
   counts.acked++;
@@ -186,7 +188,7 @@ async function write(server, w) {
     const value = `v${++unique}-${'x'.repeat(random(200))}`;
     const has = now(map, id) !== undefined;
     let alive = true;
-    switch (random(10)) {
+    switch (random(t.hasTags ? 12 : 10)) {
       case 0: { // several rows of one statement
         const ids = [...new Set(Array.from({ length: 5 }, () => base + random(KEYS)))]
           .filter((i) => now(map, i) === undefined);
@@ -207,6 +209,9 @@ async function write(server, w) {
       }
       case 2: case 3:
         if (has) alive = await attempt(server, map, owner, `DELETE FROM ${t.name} WHERE id = ${id}`, [[id, undefined]]);
+        break;
+      case 10: case 11: // takes a value that another row may have
+        if (has) alive = await attempt(server, map, owner, `UPDATE ${t.name} SET u = 'tag${random(TAGS)}' WHERE id = ${id}`, []);
         break;
       default:
         alive = has
@@ -272,6 +277,20 @@ async function verify(server) {
   }
 }
 
+// No value of the UNIQUE column twice; what a row has is taken, what none has is free.
+async function verifyTags(server) {
+  const t = tables.find((table) => table.hasTags).name;
+  const [rows] = await server.must(`SELECT u FROM ${t} WHERE u IS NOT NULL`);
+  const taken = new Set(rows.rows.map(([u]) => u));
+  if (taken.size !== rows.rows.length) fail(`${t}: a UNIQUE value is doubled: ${rows.rows.flat().sort()}`, server);
+  for (let i = 0; i < 4; i++) {
+    const tag = `tag${random(TAGS)}`;
+    const [probe] = await server.must(`INSERT INTO ${t} (id, u) VALUES (-1, '${tag}') ON CONFLICT (u) DO NOTHING RETURNING id`);
+    if ((probe.rows.length === 0) !== taken.has(tag)) fail(`${t}: '${tag}' ${taken.has(tag) ? 'is taken' : 'is free'}, ON CONFLICT says otherwise`, server);
+    await server.must(`DELETE FROM ${t} WHERE id = -1`);
+  }
+}
+
 // A point read goes another way than a scan: it must agree.
 async function verifyPoints(server) {
   for (const t of tables) {
@@ -301,7 +320,7 @@ async function setUp() {
   if (!await server.start()) fail(`the server does not start: ${server.output}`, server);
   await server.login();
   await server.must('CREATE NAMESPACE crash');
-  await server.must("CREATE SHARED TABLE crash.shared_rows (id BIGINT PRIMARY KEY, v TEXT) WITH (FLUSH_POLICY = 'rows:60')");
+  await server.must("CREATE SHARED TABLE crash.shared_rows (id BIGINT PRIMARY KEY, v TEXT, u TEXT UNIQUE) WITH (FLUSH_POLICY = 'rows:60')");
   await server.must("CREATE USER TABLE crash.user_rows (id BIGINT PRIMARY KEY, v TEXT) WITH (FLUSH_POLICY = 'rows:60,interval:1')");
   await server.kill();
 }
@@ -355,6 +374,7 @@ async function cycle(number, point) {
   const torn = leftovers(path.join(dir, 'data'));
   await verify(again);
   await verifyPoints(again);
+  await verifyTags(again);
   if (torn.length > 0 && leftovers(path.join(dir, 'data')).some((p) => torn.includes(p))) {
     fail(`cycle ${number}: temporary files were left: ${torn}`, again);
   }
