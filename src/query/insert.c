@@ -92,6 +92,12 @@ static status add_row(struct insert *in, unsigned number, struct error *err)
         if (!in->given[i]) {
             TRY(column_default_value(in->run, c, in->rows, &in->values[i], err));
         }
+        if (in->values[i].is_null && !in->given[i] && c->is_primary_key &&
+            in->run->transaction != NULL) {
+            return error_set(err, ERROR_INVALID_OPERATION,
+                             "transactional INSERT requires primary key column '" STR_FMT "'",
+                             STR(c->name));
+        }
         if (in->values[i].is_null && !c->is_nullable) {
             return error_set(err, ERROR_CONSTRAINT,
                              "NOT NULL constraint violation: column '" STR_FMT

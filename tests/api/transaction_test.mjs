@@ -8,7 +8,7 @@ import { connect } from './ws_client.mjs';
 
 let server;
 before(async () => {
-  server = await startServer({ settings: { max_transaction_buffer_bytes: 1 << 20 } });
+  server = await startServer({ settings: { max_transaction_buffer_bytes: 65536 } });
   server.token = (await server.login()).token;
   await server.exec('CREATE NAMESPACE tx');
   await server.user('ann');
@@ -124,8 +124,9 @@ test('the contract\'s errors', async () => {
   await refuse(/stream tables are not supported inside explicit transactions/, 'BEGIN', 'SELECT * FROM tx.e WHERE id = 1', 'COMMIT');
   await refuse(/^Request completed with an open explicit transaction; rolled back automatically$/, 'BEGIN', "INSERT INTO tx.s (id, v) VALUES (9, 'nine')");
   await refuse(/^Request completed with an open explicit transaction; rolled back automatically$/, 'BEGIN');
-  await refuse(/transaction '[0-9a-f-]{36}' exceeded buffer limit of 1048576 bytes and was aborted/, 'BEGIN',
-    ...Array.from({ length: 12 }, (_, i) => `INSERT INTO tx.s (id, v) VALUES (${100 + i}, repeat('x', 100000))`), 'COMMIT');
+  await refuse(/transactional INSERT requires primary key column 'id'/, 'BEGIN', "INSERT INTO tx.s (v) VALUES ('no key')", 'COMMIT');
+  await refuse(/transaction '[0-9a-f-]{36}' exceeded buffer limit of 65536 bytes and was aborted/, 'BEGIN',
+    ...Array.from({ length: 12 }, (_, i) => `INSERT INTO tx.s (id, v) VALUES (${100 + i}, '${'x'.repeat(10000)}')`), 'COMMIT');
   assert.deepEqual(await table(), START);
 });
 
@@ -148,6 +149,21 @@ test('USER and SHARED tables in one transaction, as another user too', async () 
 test('insert and delete of the same key cancel out; delete and insert is one update', async () => {
   await must('BEGIN', "INSERT INTO tx.s (id, v) VALUES (9, 'nine')", 'DELETE FROM tx.s WHERE id = 9', 'DELETE FROM tx.s WHERE id = 1', "INSERT INTO tx.s (id, v, n) VALUES (1, 'new', 1)", 'COMMIT');
   assert.deepEqual(await table(), [['1', 'new', '1'], ...START.slice(1)]);
+});
+
+test('UNIQUE values move between rows, and ON CONFLICT sees what was staged', async () => {
+  await server.exec('DROP TABLE IF EXISTS tx.q');
+  await server.exec('CREATE SHARED TABLE tx.q (id BIGINT PRIMARY KEY, u TEXT UNIQUE)');
+  await server.exec("INSERT INTO tx.q (id, u) VALUES (1, 'a'), (2, 'b')");
+  const rows = async () => (await server.exec('SELECT id, u FROM tx.q ORDER BY id')).rows;
+  await must('BEGIN', "UPDATE tx.q SET u = 'c' WHERE id = 1", "UPDATE tx.q SET u = 'a' WHERE id = 2", "UPDATE tx.q SET u = 'b' WHERE id = 1", 'COMMIT');
+  assert.deepEqual(await rows(), [['1', 'b'], ['2', 'a']]);
+  await must('BEGIN', "INSERT INTO tx.q (id, u) VALUES (3, 'new')", "INSERT INTO tx.q (id, u) VALUES (4, 'new') ON CONFLICT (u) DO NOTHING", 'DELETE FROM tx.q WHERE id = 1', "INSERT INTO tx.q (id, u) VALUES (5, 'b') ON CONFLICT (u) DO NOTHING", 'COMMIT');
+  assert.deepEqual(await rows(), [['2', 'a'], ['3', 'new'], ['5', 'b']]);
+  await refuse(/Unique constraint violation: value 'a'/, 'BEGIN', "INSERT INTO tx.q (id, u) VALUES (6, 'a')", 'COMMIT');
+  const [returned] = (await must('BEGIN', "INSERT INTO tx.q (id, u) VALUES (7, 'r') RETURNING id, u", 'COMMIT')).filter((r) => r.schema);
+  assert.deepEqual(returned.rows, [['7', 'r']]);
+  assert.equal((await rows()).length, 4);
 });
 
 test('other statements see nothing before COMMIT, and the transaction nothing of theirs', async () => {
