@@ -22,6 +22,10 @@ struct read_context {
     struct read_table *tables;
     struct prune_run prune; /* of the running SELECT; zeroed: it needs all files */
     const struct staged *staged; /* of the open transaction, whose view this is; NULL: none */
+    /* Of a system table, the statement wants only rows whose `key_column` is `key` (system_key.c);
+     * NULL: any. */
+    const char *key_column;
+    str key;
 };
 
 /* Opens a view of now. */

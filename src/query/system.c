@@ -69,7 +69,8 @@ status system_rows_load(struct read_context *rc, const struct system_table *tabl
     enum system_kind kind = SYSTEM_TABLES;
     bool is_kept = strcmp(table->namespace_name, "system") == 0 &&
                    system_cache_has(cache, str_from(table->name), &kind);
-    uint64_t version = is_kept ? source_version(rc, table) : 0;
+    bool is_whole = rc->key_column == NULL;
+    uint64_t version = is_kept && is_whole ? source_version(rc, table) : 0;
     if (version == 0) {
         return fill_rows(rc, table, out, err);
     }

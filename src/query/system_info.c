@@ -80,7 +80,7 @@ status system_fill_info_tables(struct read_context *rc, const struct row_sink *s
 {
     for (unsigned i = 0; i < rc->snapshot->table_count; i++) {
         const struct table *t = rc->snapshot->tables[i];
-        if (system_may_see(rc, t)) {
+        if (system_may_see(rc, t) && !system_key_skips(rc, "table_name", t->name)) {
             TRY(table_row(sink, t->namespace_name, t->name, "BASE TABLE", err));
         }
     }
@@ -90,7 +90,7 @@ status system_fill_info_tables(struct read_context *rc, const struct row_sink *s
     }
     const struct system_table *s = NULL;
     for (unsigned i = 0; (s = system_table_at(i)) != NULL; i++) {
-        if (may_see_system(rc, s)) {
+        if (may_see_system(rc, s) && !system_key_skips(rc, "table_name", str_from(s->name))) {
             TRY(table_row(sink, str_from(s->namespace_name), str_from(s->name),
                           s->is_view ? "VIEW" : "BASE TABLE", err));
         }
@@ -230,13 +230,13 @@ status system_fill_info_columns(struct read_context *rc, const struct row_sink *
 {
     for (unsigned i = 0; i < rc->snapshot->table_count; i++) {
         const struct table *t = rc->snapshot->tables[i];
-        if (system_may_see(rc, t)) {
+        if (system_may_see(rc, t) && !system_key_skips(rc, "table_name", t->name)) {
             TRY(system_each_column(rc, t, t->version, sink, user_column, err));
         }
     }
     const struct system_table *s = NULL;
     for (unsigned i = 0; (s = system_table_at(i)) != NULL; i++) {
-        if (may_see_system(rc, s)) {
+        if (may_see_system(rc, s) && !system_key_skips(rc, "table_name", str_from(s->name))) {
             TRY(system_columns(rc, s, sink, err));
         }
     }

@@ -37,6 +37,10 @@ MUST_USE status system_each_column(struct read_context *rc, const struct table *
                                    uint32_t version, const struct row_sink *sink,
                                    system_column_fn *fn, struct error *err);
 
+/* system_key.c: does the statement that reads through `rc` not want rows where `column` is `text`?
+ */
+bool system_key_skips(const struct read_context *rc, const char *column, str text);
+
 /* system_info.c */
 system_fill_fn system_fill_info_tables, system_fill_info_columns, system_fill_info_schemata;
 system_fill_fn system_fill_info_views, system_fill_info_routines, system_fill_info_settings;

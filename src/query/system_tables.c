@@ -94,6 +94,14 @@ static void fill_user(void *context, const struct user *u)
 static status fill_users(struct read_context *rc, const struct row_sink *sink, struct error *err)
 {
     struct user_fill fill = {rc, sink, STATUS_IS_OK, err};
+    if (rc->key_column != NULL) {
+        struct user *user = catalog_find_user(rc->engine->catalog, rc->key);
+        if (user != NULL) {
+            fill_user(&fill, user);
+        }
+        user_give(user);
+        return fill.result;
+    }
     catalog_each_user(rc->engine->catalog, fill_user, &fill);
     return fill.result;
 }
@@ -106,6 +114,9 @@ static status fill_namespaces(struct read_context *rc, const struct row_sink *si
 {
     for (unsigned i = 0; i < rc->snapshot->namespace_count; i++) {
         const struct namespace_def *ns = rc->snapshot->namespaces[i];
+        if (system_key_skips(rc, "namespace_id", ns->name)) {
+            continue;
+        }
         struct value row[] = {value_text(ns->name), value_text(ns->name),
                               value_int(TYPE_TIMESTAMP, ns->created_us), json_or_null(ns->options),
                               value_int(TYPE_INT, ns->table_count)};
@@ -345,6 +356,12 @@ status system_fill_latest_schemas(struct read_context *rc, str ns, const struct 
 static status fill_schemas(struct read_context *rc, const struct row_sink *sink, struct error *err)
 {
     for (unsigned i = 0; i < rc->snapshot->table_count; i++) {
+        const struct table *t = rc->snapshot->tables[i];
+        if (rc->key_column != NULL &&
+            system_key_skips(rc, "table_id",
+                             table_display(rc->arena, t->namespace_name, t->name))) {
+            continue;
+        }
         for (uint32_t v = 1; v <= rc->snapshot->tables[i]->version; v++) {
             TRY(schema_row(rc, rc->snapshot->tables[i], v, sink, err));
         }
@@ -356,6 +373,9 @@ static status fill_tables(struct read_context *rc, const struct row_sink *sink, 
 {
     for (unsigned i = 0; i < rc->snapshot->table_count; i++) {
         const struct table *t = rc->snapshot->tables[i];
+        if (system_key_skips(rc, "table_name", t->name)) {
+            continue;
+        }
         struct value row[] = {
             value_text(t->namespace_name),
             value_text(t->name),
@@ -504,6 +524,9 @@ static status fill_columns(struct read_context *rc, const struct row_sink *sink,
 {
     for (unsigned i = 0; i < rc->snapshot->table_count; i++) {
         const struct table *t = rc->snapshot->tables[i];
+        if (system_key_skips(rc, "table_name", t->name)) {
+            continue;
+        }
         TRY(system_each_column(rc, t, t->version, sink, system_columns_row, err));
     }
     return STATUS_IS_OK;
@@ -533,6 +556,11 @@ static status fill_audit_log(struct read_context *rc, const struct row_sink *sin
                              struct error *err)
 {
     struct audit_fill fill = {rc, sink};
+    uint64_t number = 0;
+    if (rc->key_column != NULL) {
+        return str_to_u64(rc->key, &number) ? audit_one(rc->view, number, audit_row, &fill, err)
+                                            : STATUS_IS_OK;
+    }
     return audit_each(rc->view, audit_row, &fill, err);
 }
 

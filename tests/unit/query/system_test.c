@@ -304,3 +304,93 @@ TEST(what_every_server_has_is_there)
         "[[\"dba:notifications\",\"public\"],[\"dba:stats\",\"dba\"]]");
     rig_close(&rig);
 }
+
+/* -- by key -------------------------------------------------------------------------------------
+ */
+
+/* How many rows are made for a table when the statement asks for one key; NULL: for all. */
+static unsigned rows_made(const char *ns, const char *name, const char *column, const char *key)
+{
+    const struct catalog_snapshot *snapshot = catalog_take(rig.catalog);
+    struct session session = {.user_id = STR_LIT("root"),
+                              .role = ROLE_SYSTEM,
+                              .actor_id = STR_LIT("root"),
+                              .actor_role = ROLE_SYSTEM,
+                              .namespace_name = STR_LIT("app")};
+    struct read_context rc;
+    read_context_init(&rc, rig.engine, &session, snapshot, 0, &rig.arena);
+    rc.key_column = column;
+    rc.key = key != NULL ? str_from(key) : (str){NULL, 0};
+    struct system_rows *rows = NULL;
+    EXPECT_OK(
+        system_rows_load(&rc, system_table_find(str_from(ns), str_from(name)), &rows, &rig.err),
+        &rig.err);
+    unsigned count = system_rows_count(rows);
+    system_rows_release(rows);
+    read_context_release(&rc);
+    catalog_give(snapshot);
+    return count;
+}
+
+TEST(system_rows_load_with_a_key_makes_only_the_rows_of_that_key)
+{
+    rig_open(&rig);
+    rig_do(&rig, "CREATE TABLE app.one (id BIGINT PRIMARY KEY) WITH (TYPE = 'USER')");
+    rig_do(&rig, "CREATE TABLE app.two (id BIGINT PRIMARY KEY) WITH (TYPE = 'USER')");
+    rig_do(&rig, "ALTER TABLE app.two ADD COLUMN v TEXT");
+    static const struct {
+        const char *ns;
+        const char *table;
+        const char *column;
+        const char *key;
+        unsigned rows;
+    } cases[] = {{"system", "users", "user_id", "alice", 1},
+                 {"system", "users", "user_id", "nobody", 0},
+                 {"system", "namespaces", "namespace_id", "app", 1},
+                 {"system", "tables", "table_name", "one", 1},
+                 {"system", "columns", "table_name", "one", 4},
+                 {"system", "audit_log", "audit_id", "2", 1},
+                 {"system", "audit_log", "audit_id", "x", 0},
+                 {"information_schema", "tables", "table_name", "two", 1},
+                 {"information_schema", "columns", "table_name", "two", 5}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        unsigned made = rows_made(cases[i].ns, cases[i].table, cases[i].column, cases[i].key);
+        if (made != cases[i].rows) {
+            test_fail(__FILE__, __LINE__, "%s.%s by %s: %u rows", cases[i].ns, cases[i].table,
+                      cases[i].key, made);
+        }
+        EXPECT(rows_made(cases[i].ns, cases[i].table, NULL, NULL) > cases[i].rows);
+    }
+    rig_close(&rig);
+}
+
+TEST(system_key_find_takes_a_key_only_from_a_statement_that_reads_one_table_once)
+{
+    rig_open(&rig);
+    static const struct {
+        const char *sql;
+        const char *rows;
+    } cases[] = {
+        {"SELECT user_id FROM system.users WHERE user_id = 'alice'", "[[\"alice\"]]"},
+        {"SELECT u.user_id FROM system.users u WHERE 'bob' = u.user_id AND u.role = 'user'",
+         "[[\"bob\"]]"},
+        {"SELECT user_id FROM system.users WHERE NOT user_id = 'alice' AND user_id = 'bob'",
+         "[[\"bob\"]]"},
+        {"SELECT COUNT(*) AS n FROM system.users WHERE user_id = 'alice' OR role = 'service'",
+         "[[\"2\"]]"},
+        {"SELECT COUNT(*) AS n FROM system.users WHERE user_id IN (SELECT user_id FROM "
+         "system.users) AND role = 'service'",
+         "[[\"1\"]]"},
+        {"SELECT user_id FROM system.users WHERE user_id = 'alice' AND role = (SELECT role FROM "
+         "system.users WHERE user_id = 'bob')",
+         "[[\"alice\"]]"},
+        {"WITH s AS (SELECT user_id, role FROM system.users) SELECT user_id FROM s WHERE role = "
+         "'service'",
+         "[[\"sam\"]]"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        test_expect_str(str_from(rig_rows(&rig, "root", cases[i].sql)), str_from(cases[i].rows),
+                        cases[i].sql, __FILE__, __LINE__);
+    }
+    rig_close(&rig);
+}
