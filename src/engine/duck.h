@@ -108,8 +108,9 @@ void duck_close(struct duck *duck); /* NULL allowed */
 bool duck_is_broken(const struct duck *duck);
 
 /* What a name means on a connection. HOT: views over hot rows only, when no table of the statement
- * has cold files for this session. ALL: both tiers. RAW: both, tombstones visible (the filter names
- * `_deleted`). INTERNAL: no user text; parsing, segments, Parquet. */
+ * has cold files for this session. ALL: both tiers. RAW: both, tombstones visible; on HOT and ALL
+ * such a view is named with its catalog, DUCK_RAW_CATALOG (a filter names `_deleted` of that
+ * table). INTERNAL: no user text; parsing, segments, Parquet. */
 enum duck_catalog { DUCK_HOT, DUCK_ALL, DUCK_RAW, DUCK_INTERNAL, DUCK_CATALOG_COUNT };
 
 /* The connection of a slot (0..slot_count-1). Never NULL; lives as long as the engine. */
@@ -138,6 +139,7 @@ MUST_USE status duck_define_system(struct duck *duck, str namespace_name, str ta
                                    struct error *err);
 /* "system" -> "sys.system": where duck_define_system puts its views. */
 #define DUCK_SYSTEM_CATALOG "_k_sys"
+#define DUCK_RAW_CATALOG "_k_raw"
 #define DUCK_SYSTEM_SCHEMA_PREFIX "sys."
 /* Drops the views of all versions below `version` (UINT32_MAX: all) that nobody uses any more:
  * after ALTER, DROP. Statements that still name them fail with ERROR_CONFLICT and are bound again.

@@ -1,9 +1,9 @@
 /* engine/duck_scan.c -- our rows as the engine's table functions.
- * For:      kalam_hot(table, version), kalam_dead(table), kalam_system('ns.name'), kalam_source()
- * (the rows of a running COPY), and kalam_files(table), which the engine folds while it binds.
- * Touches:  the provider, under no lock of ours.
- * Manners:  a session is read when a scan starts, never when it is bound: one plan serves all
- * users. Threads:  the statement's own; the engine runs with one thread. */
+ * For:      kalam_hot(table, version, raw), kalam_dead(table), kalam_system('ns.name'),
+ * kalam_source() (the rows of a running COPY), and kalam_files(table), which the engine folds while
+ * it binds. Touches:  the provider, under no lock of ours. Manners:  a session is read when a scan
+ * starts, never when it is bound: one plan serves all users. Threads:  the statement's own; the
+ * engine runs with one thread. */
 #include "engine/duck_private.h"
 
 enum scan_kind { SCAN_HOT, SCAN_DEAD, SCAN_SYSTEM, SCAN_SOURCE };
@@ -15,6 +15,7 @@ struct bound_scan {
     struct duck_conn *conn;
     table_id table;
     struct schema *schema; /* HOT, SOURCE: counted */
+    bool want_deleted;     /* HOT: of a view in RAW */
     char *name;            /* SYSTEM */
     struct type *types;    /* of all columns */
     unsigned column_count;
@@ -118,6 +119,7 @@ static void bind_hot(duckdb_bind_info info)
     struct duck *duck = bound->conn->duck;
     bound->table = (table_id){number_parameter(info, 0)};
     bound->schema = find_schema(duck, bound->table, number_parameter(info, 1));
+    bound->want_deleted = number_parameter(info, 2) != 0;
     if (bound->schema == NULL) {
         struct error err;
         status gone = error_set(&err, ERROR_CONFLICT, "a table of the statement has just changed");
@@ -141,7 +143,9 @@ static void bind_dead(duckdb_bind_info info)
     bound->table = (table_id){number_parameter(info, 0)};
     bound->types = mem_alloc(sizeof *bound->types);
     bound_add_column(bound, info, STR_LIT("seq"), type_of(TYPE_BIGINT));
-    duckdb_bind_set_cardinality(info, 1000, false); /* small beside the segments: the build side */
+    /* Few beside the segments, so the build side of the anti join, however many they are. Said to
+     * be exact: a guess would keep the engine from counting by the files' row counts. */
+    duckdb_bind_set_cardinality(info, 1, true);
     duckdb_bind_set_bind_data(info, bound, bound_release);
 }
 
@@ -212,7 +216,7 @@ static status open_source(const struct bound_scan *bound, const uint64_t *wanted
         struct duck_scan scan = {.schema = bound->schema,
                                  .wanted = wanted,
                                  .column_count = bound->column_count,
-                                 .want_deleted = conn->catalog == DUCK_RAW};
+                                 .want_deleted = bound->want_deleted};
         return provider->hot_open(provider->context, conn->session, &scan, out, err);
     }
     case SCAN_DEAD:
@@ -408,7 +412,7 @@ static status register_files(struct duck *duck, duckdb_connection handle, struct
 
 status duck_scan_register(struct duck *duck, duckdb_connection handle, struct error *err)
 {
-    TRY(register_table_function(duck, handle, "kalam_hot", bind_hot, 2, DUCKDB_TYPE_INTEGER, err));
+    TRY(register_table_function(duck, handle, "kalam_hot", bind_hot, 3, DUCKDB_TYPE_INTEGER, err));
     TRY(register_table_function(duck, handle, "kalam_dead", bind_dead, 1, DUCKDB_TYPE_INTEGER,
                                 err));
     TRY(register_table_function(duck, handle, "kalam_system", bind_system, 1, DUCKDB_TYPE_VARCHAR,

@@ -15,7 +15,7 @@
 static const char *const catalog_names[DUCK_CATALOG_COUNT] = {
     [DUCK_HOT] = "_k_hot",
     [DUCK_ALL] = "_k_all",
-    [DUCK_RAW] = "_k_raw",
+    [DUCK_RAW] = DUCK_RAW_CATALOG,
 };
 
 /* --- texts --------------------------------------------------------------------------------------
@@ -155,8 +155,8 @@ static void append_view(struct buf *sql, enum duck_catalog catalog, const struct
     uint32_t table = schema->table.v;
     buf_append_c(sql, "SELECT ");
     append_columns(sql, schema);
-    buf_append_format(sql, " FROM kalam_hot(%" PRIu32 ",%" PRIu32 ")%s", table, schema->version,
-                      filter);
+    buf_append_format(sql, " FROM kalam_hot(%" PRIu32 ",%" PRIu32 ",%d)%s", table, schema->version,
+                      catalog == DUCK_RAW ? 1 : 0, filter);
     if (catalog == DUCK_HOT || schema->kind == TABLE_STREAM) {
         return;
     }

@@ -159,7 +159,7 @@ status engine_plan_catalog(struct engine_plan *plan, struct read_context *rc,
         TRY(read_context_table(rc, table, KV_MAY_BLOCK, &read, err));
         has_cold = has_cold || read->state.segments > 0;
     }
-    *out = plan->gate.mentions_deleted ? DUCK_RAW : has_cold ? DUCK_ALL : DUCK_HOT;
+    *out = has_cold ? DUCK_ALL : DUCK_HOT;
     return STATUS_IS_OK;
 }
 
@@ -172,6 +172,9 @@ static status define_tables(struct engine_plan *plan, struct duck *duck, enum du
             /* The plan's schemas are ours and counted; the gate only reads them. */
             struct schema *schema = (struct schema *)(uintptr_t)t->decision.schema;
             TRY(duck_define_table(duck, catalog, schema, err));
+            if (t->is_read_raw) {
+                TRY(duck_define_table(duck, DUCK_RAW, schema, err));
+            }
         } else if (t->decision.kind == GATE_SYSTEM) {
             TRY(duck_define_system(duck, t->namespace_name, t->name, err));
         }

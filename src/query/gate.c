@@ -225,8 +225,9 @@ static bool is_resolved_table(const struct gate *g, const struct json *node)
         const struct gate_table *table = g->tables[i];
         char wanted[DUCK_SCHEMA_NAME_BYTES] = "";
         bool is_system = table->decision.kind == GATE_SYSTEM;
-        if (table->decision.kind == GATE_VIEW || !str_eq(table->name, name) ||
-            !str_eq_c(catalog, is_system ? DUCK_SYSTEM_CATALOG : "")) {
+        bool is_catalog = str_eq_c(catalog, is_system ? DUCK_SYSTEM_CATALOG : "") ||
+                          (table->is_read_raw && str_eq_c(catalog, DUCK_RAW_CATALOG));
+        if (table->decision.kind == GATE_VIEW || !str_eq(table->name, name) || !is_catalog) {
             continue;
         }
         if (!is_system) {
@@ -334,6 +335,7 @@ static void start_walk(struct gate *g, bool has_decimal)
     }
     g->parameters_used = 0;
     g->parameters_written = 0;
+    g->raw_written = g->raw_relations;
     memset(g->cte_uses, 0, sizeof g->cte_uses);
     g->cte_count = 0;
     g->namespace_name = g->options->default_namespace;
@@ -348,7 +350,6 @@ static void start_walk(struct gate *g, bool has_decimal)
     g->nodes = 0;
     g->unfolded = 0;
     g->plan->hidden_count = 0;
-    g->plan->mentions_deleted = false;
     g->plan->row_max = 0;
 }
 
@@ -395,6 +396,7 @@ static void finish_plan(struct gate *g, const struct gate_columns *columns)
     }
     plan->tables = tables;
     plan->table_count = g->table_count;
+    plan->mentions_deleted = g->raw_relations != 0;
     if (columns->is_open) {
         return;
     }
@@ -438,6 +440,7 @@ static bool knows_more(struct gate *g, bool *has_decimal)
         g->parameters_kept = g->parameters_used;
         is_more = true;
     }
+    is_more |= g->raw_relations != g->raw_written;
     for (unsigned i = 0; i < g->cte_count; i++) {
         if (g->cte_has_parameter[i] && g->cte_uses[i] > 1 && !g->cte_is_kept_whole[i]) {
             g->cte_is_kept_whole[i] = true;

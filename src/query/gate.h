@@ -63,6 +63,7 @@ struct gate_table {
     str namespace_name;
     str name;
     struct gate_decision decision;
+    bool is_read_raw; /* somewhere in the statement, with its tombstones: needs its view in RAW */
 };
 
 /* A column of the result. */
@@ -75,7 +76,7 @@ struct gate_output {
 
 struct prune_plan;
 struct gate_plan {
-    str text;                       /* for duck_prepare on HOT, ALL or RAW */
+    str text;                       /* for duck_prepare on HOT or ALL; names RAW itself */
     const struct prune_plan *prune; /* which files it can do without; NULL: none */
     const struct gate_table
         *tables; /* each once; TABLE and SYSTEM: what to duck_define_*. VIEW too */
@@ -86,8 +87,9 @@ struct gate_plan {
     uint8_t parameters[LIMIT_PARAMS]; /* $(i + 1) of the text is the user's $(parameters[i] + 1) */
     uint64_t row_max; /* rows to send; the text asks for one more: when it comes, the result was
                          cut. 0: send all */
-    bool mentions_deleted; /* a filter names `_deleted`: run it on RAW, else HOT or ALL */
-    bool has_system;       /* a system table */
+    bool
+        mentions_deleted; /* a filter names the `_deleted` of a table: that one alone is read RAW */
+    bool has_system;      /* a system table */
     const struct gate_output *outputs; /* NULL: not known (table functions); then computed all */
     unsigned output_count;
 };

@@ -316,6 +316,27 @@ static status single_column(struct gate *g, struct gate_scope *scope, str name)
     return alias != NULL ? gate_unfold(g, alias->cost) : STATUS_IS_OK;
 }
 
+/* A filter names `_deleted`: the tables that it comes from, through WITH, views and subqueries, are
+ * read with their tombstones. */
+static void note_deleted(struct gate *g, struct gate_scope *scope, const struct json *names,
+                         unsigned count)
+{
+    str qualifier = {NULL, 0};
+    bool is_open;
+    if (count == 1) {
+        const struct gate_column *column = gate_find_column(scope, STR_LIT("_deleted"), &is_open);
+        g->raw_relations |= column != NULL ? column->deleted_of : 0;
+        return;
+    }
+    (void)json_as_text(json_at(names, count - 2), &qualifier);
+    const struct gate_relation *r = gate_find_relation(scope, qualifier);
+    for (unsigned i = 0; r != NULL && i < r->columns.count; i++) {
+        if (str_eq_nocase(r->columns.items[i].name, STR_LIT("_deleted"))) {
+            g->raw_relations |= r->columns.items[i].deleted_of;
+        }
+    }
+}
+
 static status column_ref(struct gate *g, struct gate_scope *scope, const struct json *node,
                          str alias)
 {
@@ -332,7 +353,9 @@ static status column_ref(struct gate *g, struct gate_scope *scope, const struct 
         return gate_refuse(g, "a name of this form is not known");
     }
     (void)json_as_text(json_at(names, 0), &first);
-    g->plan->mentions_deleted |= g->is_in_filter && str_eq_nocase(last, STR_LIT("_deleted"));
+    if (g->is_in_filter && str_eq_nocase(last, STR_LIT("_deleted"))) {
+        note_deleted(g, scope, names, count);
+    }
     if (count >= 3) {
         return qualified_column(g, scope, names, alias);
     }

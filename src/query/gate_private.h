@@ -31,6 +31,7 @@ struct gate_column {
     const struct gate_table *table; /* NULL: computed */
     const struct column *column;    /* NULL: computed or a system column */
     int system_column;              /* or -1 */
+    uint64_t deleted_of;            /* relations whose `_deleted` it is, see gate_raw; 0: none */
 };
 
 struct gate_columns {
@@ -81,7 +82,7 @@ struct gate {
     struct json_writer w;
     struct buf out; /* the tree to print */
 
-    const struct gate_table **tables;
+    struct gate_table **tables;
     unsigned table_count;
     size_t table_capacity;
     str *cte_names; /* all that were declared, for the second look */
@@ -92,6 +93,10 @@ struct gate {
     int hidden_at[GATE_HIDDEN_COUNT]; /* place in plan->hidden, or -1 */
     uint64_t parameters_used;         /* bit n - 1: $n */
     uint64_t parameters_kept;         /* those that have a place in the printed text */
+    /* Bit n: the n-th relation of the walk (tables of views too) is read with its tombstones, since
+     * a filter names its `_deleted`. A filter comes after the relation: the next walk writes it. */
+    uint64_t raw_relations;
+    uint64_t raw_written; /* what the walk began with */
 
     /* By number of declaration. The engine reads a CTE of several uses by copying its plan, and a
      * parameter in the copy is NULL: such a one is written MATERIALIZED. */

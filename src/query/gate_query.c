@@ -201,6 +201,7 @@ static void change_column(const struct json *star, struct gate_column *column)
             column->table = NULL;
             column->column = NULL;
             column->system_column = -1;
+            column->deleted_of = 0;
         }
     }
     const struct json *renamed = json_get(star, "rename_list");
@@ -633,6 +634,7 @@ static status set_operation(struct gate *g, struct gate_scope *outer, struct gat
     json_write_key(&g->w, "children");
     json_write_raw(&g->w, STR_LIT("[]"));
     for (unsigned i = 0; i < columns->count; i++) {
+        columns->items[i].deleted_of |= i < right.count ? right.items[i].deleted_of : 0;
         bool is_same = i < right.count && right.items[i].column == columns->items[i].column &&
                        right.items[i].table == columns->items[i].table &&
                        right.items[i].system_column == columns->items[i].system_column;

@@ -6,6 +6,8 @@
 
 #include "base/check.h"
 
+static_assert(GATE_RELATIONS_MAX <= 64, "one bit per relation");
+
 static struct gate_relation *add_relation(struct gate *g, struct gate_scope *scope, str alias)
 {
     struct gate_relation *r = ARENA_NEW(g->arena, struct gate_relation);
@@ -18,7 +20,7 @@ static struct gate_relation *add_relation(struct gate *g, struct gate_scope *sco
 /* --- tables -------------------------------------------------------------------------------------
  */
 
-static const struct gate_table *find_table(const struct gate *g, str ns, str name)
+static struct gate_table *find_table(const struct gate *g, str ns, str name)
 {
     for (unsigned i = 0; i < g->table_count; i++) {
         if (str_eq(g->tables[i]->namespace_name, ns) && str_eq(g->tables[i]->name, name)) {
@@ -35,7 +37,7 @@ static void note_decimals(struct gate *g, const struct schema *schema)
     }
 }
 
-static status resolve(struct gate *g, str ns, str name, const struct gate_table **out)
+static status resolve(struct gate *g, str ns, str name, struct gate_table **out)
 {
     *out = find_table(g, ns, name);
     if (*out != NULL) {
@@ -56,7 +58,7 @@ static status resolve(struct gate *g, str ns, str name, const struct gate_table 
     return STATUS_IS_OK;
 }
 
-static void columns_of_table(struct gate *g, const struct gate_table *table,
+static void columns_of_table(struct gate *g, const struct gate_table *table, uint64_t bit,
                              struct gate_columns *columns)
 {
     const struct gate_decision *d = &table->decision;
@@ -80,9 +82,11 @@ static void columns_of_table(struct gate *g, const struct gate_table *table,
     for (unsigned i = 0; i < SYSTEM_COLUMN_COUNT; i++) {
         str name = str_from(system_column_name((enum system_column)i));
         if (schema_find_system_column(d->schema, name) >= 0) {
-            gate_columns_add(
-                g, columns,
-                (struct gate_column){.name = name, .table = table, .system_column = (int)i});
+            gate_columns_add(g, columns,
+                             (struct gate_column){.name = name,
+                                                  .table = table,
+                                                  .system_column = (int)i,
+                                                  .deleted_of = i == SYSTEM_DELETED ? bit : 0});
         }
     }
 }
@@ -196,7 +200,7 @@ static status base_table(struct gate *g, struct gate_scope *scope, struct gate_c
         return gate_refuse(g, "AT (...) is not available");
     }
     const struct gate_cte *cte = schema.n == 0 ? find_cte(ctes, name) : NULL;
-    const struct gate_table *table = NULL;
+    struct gate_table *table = NULL;
     if (cte != NULL) {
         TRY(read_cte(g, node, cte, columns));
     } else {
@@ -206,9 +210,15 @@ static status base_table(struct gate *g, struct gate_scope *scope, struct gate_c
             TRY(stored_view(g, node, table, columns));
         } else {
             bool is_system = table->decision.kind == GATE_SYSTEM;
-            columns_of_table(g, table, columns);
+            uint64_t bit = (uint64_t)1 << (g->relation_count - 1);
+            bool is_raw = !is_system && (g->raw_relations & bit) != 0;
+            columns_of_table(g, table, bit, columns);
             columns->is_table = !is_system;
-            write_base_table(g, node, is_system ? STR_LIT(DUCK_SYSTEM_CATALOG) : STR_LIT(""),
+            table->is_read_raw |= is_raw;
+            write_base_table(g, node,
+                             is_system ? STR_LIT(DUCK_SYSTEM_CATALOG)
+                             : is_raw  ? STR_LIT(DUCK_RAW_CATALOG)
+                                       : STR_LIT(""),
                              engine_schema(g, table), table->name);
         }
     }
@@ -260,6 +270,11 @@ static status join_columns(struct gate *g, const struct json *node, const struct
         struct gate_column column = left->items[i];
         bool is_merged =
             is_used(using_columns, column.name) || (is_natural && has_column(right, column.name));
+        for (unsigned r = 0; is_merged && r < right->count; r++) {
+            if (str_eq_nocase(right->items[r].name, column.name)) {
+                column.deleted_of |= right->items[r].deleted_of;
+            }
+        }
         if (is_merged && may_add_nulls) {
             column.table = NULL; /* of one side or the other */
             column.column = NULL;

@@ -355,12 +355,15 @@ static status run_plan(struct gate_fixture *f, const struct gate_plan *plan,
     for (unsigned i = 0; i < count; i++) {
         types[i] = all[i].type;
     }
-    enum duck_catalog catalog = plan->mentions_deleted ? DUCK_RAW : DUCK_HOT;
+    enum duck_catalog catalog = DUCK_HOT;
     for (unsigned i = 0; i < plan->table_count; i++) {
         const struct gate_table *t = &plan->tables[i];
         if (t->decision.kind == GATE_TABLE) {
             struct schema *schema = schema_take((struct schema *)(uintptr_t)t->decision.schema);
             status defined = duck_define_table(f->duck, catalog, schema, err);
+            if (status_ok(defined) && t->is_read_raw) {
+                defined = duck_define_table(f->duck, DUCK_RAW, schema, err);
+            }
             schema_give(schema);
             TRY(defined);
         } else if (t->decision.kind == GATE_SYSTEM) {

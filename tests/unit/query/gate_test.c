@@ -430,6 +430,62 @@ TEST(gate_check_flags_say_what_the_statement_reads)
     gate_fixture_close(&f);
 }
 
+/* How often the text reads tables with their tombstones, and how often without. */
+TEST(gate_check_reads_only_the_table_raw_whose_deleted_a_filter_names)
+{
+    static const struct {
+        const char *sql;
+        unsigned raw;
+        unsigned plain;
+    } cases[] = {
+        {"SELECT id FROM messages WHERE _deleted AND id IN (SELECT id FROM messages)", 1, 1},
+        {"SELECT id FROM messages WHERE id IN (SELECT id FROM messages m WHERE m._deleted)", 1, 1},
+        {"SELECT a.id FROM messages a JOIN messages b ON a.id = b.id AND b._deleted", 1, 1},
+        {"SELECT a.id FROM messages a, shop.messages b WHERE app.messages._deleted", 0, 0},
+        /* the condition names it, too */
+        {"SELECT messages.id FROM messages, shop.messages b WHERE app.messages._deleted", 1, 2},
+        {"SELECT id FROM messages a WHERE EXISTS (SELECT 1 FROM messages b WHERE a._deleted)", 1,
+         1},
+        {"WITH c AS (SELECT id, _deleted FROM messages), d AS (SELECT id FROM messages) SELECT "
+         "c.id FROM c JOIN d ON c.id = d.id WHERE _deleted",
+         1, 1},
+        {"WITH c AS (SELECT id, _deleted FROM messages) SELECT id FROM c", 0, 1},
+        {"SELECT id FROM (SELECT * FROM messages a) x, messages y WHERE x._deleted", 1, 1},
+        {"SELECT x.id FROM (SELECT * FROM messages UNION ALL SELECT * FROM shop.messages) x "
+         "WHERE x._deleted",
+         2, 0},
+        {"SELECT id FROM (SELECT id, n > 1 AS _deleted FROM messages) x WHERE _deleted", 0, 1},
+        {"SELECT count(*) FILTER (WHERE m._deleted) FROM messages m", 0, 1},
+        {"SELECT r.id FROM recent r, messages m WHERE m._deleted", 1, 1},
+        {"SELECT sum(CASE WHEN _deleted THEN 1 END) FROM messages", 0, 1},
+    };
+    struct gate_fixture f;
+    gate_fixture_open(&f);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct gate_plan plan;
+        str text = gate_fixture_text(&f, cases[i].sql, &plan);
+        unsigned all = 0;
+        unsigned raw = 0;
+        static const str sign = {".messages", 9};
+        for (str rest = text; str_find(rest, sign) >= 0;
+             rest = str_skip(rest, (size_t)str_find(rest, sign) + sign.n)) {
+            ptrdiff_t at = str_find(rest, sign);
+            bool is_table = at > 0 && rest.p[at - 1] == '"';
+            all += is_table ? 1 : 0;
+        }
+        for (str rest = text; str_find(rest, STR_LIT("_k_raw.")) >= 0;
+             rest = str_skip(rest, (size_t)str_find(rest, STR_LIT("_k_raw.")) + 1)) {
+            raw++;
+        }
+        bool is_error = str_starts_with(text, STR_LIT("ERROR"));
+        if ((is_error && cases[i].raw + cases[i].plain > 0) || raw != cases[i].raw ||
+            (!is_error && raw + cases[i].plain != all)) {
+            test_fail(__FILE__, __LINE__, "%s: %.*s", cases[i].sql, STR(text));
+        }
+    }
+    gate_fixture_close(&f);
+}
+
 TEST(gate_check_error_of_the_resolver_comes_back_unchanged)
 {
     struct gate_fixture f;
