@@ -476,7 +476,8 @@ static status check(struct gate *g, str text)
     TRY(gate_parse(g, g->plan->text, &printed));
     TRY(look_again(g, printed));
     finish_plan(g, &columns);
-    g->plan->prune = prune_plan_make(printed, g->tables, g->table_count, g->keep);
+    g->plan->prune = prune_plan_make(printed, (const struct gate_table *const *)g->tables,
+                                     g->table_count, g->keep);
     return STATUS_IS_OK;
 }
 

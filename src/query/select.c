@@ -94,6 +94,15 @@ static status explain_line(struct run *run, const char *type, str line, struct e
     return result_row(run->results, row, err);
 }
 
+/* "tiers=hot+cold hot_rows=1 segments=2": what a read of the table for this session looks at. */
+static str tiers_text(struct read_context *rc, const struct table_read *read)
+{
+    return arena_format(rc->arena, "tiers=%s hot_rows=%llu segments=%llu",
+                        read->state.segments > 0 ? "hot+cold" : "hot",
+                        (unsigned long long)table_hot_rows(read),
+                        (unsigned long long)read->state.segments);
+}
+
 static status explain_tables(struct run *run, struct engine_plan *plan, struct error *err)
 {
     struct read_context rc;
@@ -108,22 +117,21 @@ static status explain_tables(struct run *run, struct engine_plan *plan, struct e
             const struct table *table =
                 snapshot_find_table_id(rc.snapshot, t->decision.schema->table);
             struct table_read *read = NULL;
-            result = read_context_table(&rc, table, KV_MAY_BLOCK, &read, err);
-            if (!status_ok(result)) {
-                break;
-            }
             unsigned kept = 0;
             unsigned total = 0;
-            result = engine_plan_files(run, plan, read, &kept, &total, err);
-            line =
-                arena_format(run->arena, STR_FMT " tiers=%s hot_rows=%llu segments=%u pruned=%u/%u",
-                             STR(line), total > 0 ? "hot+cold" : "hot",
-                             (unsigned long long)table_hot_rows(read), total, total - kept, total);
-            if (!status_ok(result)) {
-                break;
+            result = read_context_table(&rc, table, KV_MAY_BLOCK, &read, err);
+            if (status_ok(result)) {
+                result = engine_plan_files(run, plan, read, &kept, &total, err);
+            }
+            if (status_ok(result)) {
+                line = arena_format(run->arena, STR_FMT " " STR_FMT " pruned=%u/%u%s", STR(line),
+                                    STR(tiers_text(&rc, read)), total - kept, total,
+                                    t->is_read_raw ? " tombstones" : "");
             }
         }
-        result = explain_line(run, "logical_plan", line, err);
+        if (status_ok(result)) {
+            result = explain_line(run, "logical_plan", line, err);
+        }
     }
     read_context_release(&rc);
     return result;
@@ -145,6 +153,25 @@ static bool is_point(struct run *run, const struct statement *inner)
     return is;
 }
 
+/* How a write finds its rows. */
+static status explain_rows(struct run *run, const struct statement *inner,
+                           const struct table *table, str *out, struct error *err)
+{
+    if (inner->kind == STATEMENT_INSERT) {
+        const struct insert_part *part = &inner->as.insert;
+        *out = part->source == INSERT_QUERY ? STR_LIT("by query")
+                                            : arena_format(run->arena, "%u given", part->row_count);
+        return STATUS_IS_OK;
+    }
+    struct schema *schema = NULL;
+    bool by_key = false;
+    TRY(run_table_schema(run, table, &schema, err));
+    status result = update_goes_by_key(run, inner, schema, &by_key, err);
+    schema_give(schema);
+    *out = by_key ? STR_LIT("by primary key") : STR_LIT("by query");
+    return result;
+}
+
 /* What a write will do; that it is allowed is checked, nothing is read. */
 static status explain_write(struct run *run, const struct statement *inner,
                             const struct result_column columns[2], struct error *err)
@@ -156,14 +183,61 @@ static status explain_write(struct run *run, const struct statement *inner,
                        : inner->kind == STATEMENT_UPDATE ? "Update"
                                                          : "Delete";
     const struct table *table = NULL;
+    str rows = {NULL, 0};
     TRY(run_find_table(run, name, "explain", &table, err));
     TRY(query_may_write(&run->session, table, err));
-    str line = arena_format(run->arena, "%s: " STR_FMT "." STR_FMT, word,
-                            STR(table->namespace_name), STR(table->name));
+    TRY(explain_rows(run, inner, table, &rows, err));
+    str line = arena_format(run->arena, "%s: " STR_FMT "." STR_FMT " rows " STR_FMT, word,
+                            STR(table->namespace_name), STR(table->name), STR(rows));
     result_begin_rows(run->results, columns, 2);
     TRY(explain_line(run, "logical_plan", line, err));
     result_end_rows(run->results, run->session.user_id);
     return STATUS_IS_OK;
+}
+
+static status explain_point(struct run *run, const struct statement *inner,
+                            const struct result_column columns[2], struct error *err)
+{
+    const struct table *table = NULL;
+    TRY(run_find_table(run, &inner->as.select.simple.table, NULL, &table, err));
+    struct read_context rc;
+    struct table_read *read = NULL;
+    read_context_of(&rc, run);
+    status result = read_context_table(&rc, table, KV_MAY_BLOCK, &read, err);
+    str tiers = status_ok(result) ? tiers_text(&rc, read) : (str){NULL, 0};
+    read_context_release(&rc);
+    TRY(result);
+    str line =
+        arena_format(run->arena, "PointRead: " STR_FMT "." STR_FMT " by primary key " STR_FMT,
+                     STR(table->namespace_name), STR(table->name), STR(tiers));
+    result_begin_rows(run->results, columns, 2);
+    TRY(explain_line(run, "logical_plan", line, err));
+    TRY(explain_line(run, "physical_plan", STR_LIT("FastPath: without the SQL engine"), err));
+    result_end_rows(run->results, run->session.user_id);
+    return STATUS_IS_OK;
+}
+
+static status explain_engine(struct run *run, const struct statement *inner,
+                             const struct result_column columns[2], struct error *err)
+{
+    struct duck *duck = NULL;
+    struct heavy_pass pass;
+    TRY(query_engine_duck(run->engine, &duck, err));
+    TRY(engine_enter(run, &pass, err));
+    struct engine_plan *plan = NULL;
+    status result = engine_plan_get(run, duck, inner->as.select.query, ENGINE_LIMITED, &plan, err);
+    if (status_ok(result)) {
+        result_begin_rows(run->results, columns, 2);
+        result = explain_tables(run, plan, err);
+        str line = arena_format(run->arena, "Engine: gate passed, row_max=%llu",
+                                (unsigned long long)plan->gate.row_max);
+        if (status_ok(result)) {
+            result = explain_line(run, "physical_plan", line, err);
+        }
+        result_end_rows(run->results, run->session.user_id);
+        plan_give(&plan->base);
+    }
+    return engine_leave(run, &pass, result, err);
 }
 
 status run_explain(struct run *run, struct error *err)
@@ -190,29 +264,8 @@ status run_explain(struct run *run, struct error *err)
                          "EXPLAIN takes SELECT, INSERT, UPDATE and DELETE; not %s",
                          statement_info(inner->kind)->name);
     }
-    if (is_point(run, inner)) {
-        result_begin_rows(run->results, columns, 2);
-        str line = arena_format(run->arena, "PointRead: " STR_FMT "." STR_FMT " by primary key",
-                                STR(run_namespace(run, inner->as.select.simple.table.ns)),
-                                STR(inner->as.select.simple.table.name));
-        TRY(explain_line(run, "logical_plan", line, err));
-        result_end_rows(run->results, run->session.user_id);
-        return STATUS_IS_OK;
-    }
-    struct duck *duck = NULL;
-    TRY(query_engine_duck(run->engine, &duck, err));
-    struct engine_plan *plan = NULL;
-    TRY(engine_plan_get(run, duck, inner->as.select.query, ENGINE_LIMITED, &plan, err));
-    result_begin_rows(run->results, columns, 2);
-    status result = explain_tables(run, plan, err);
-    if (status_ok(result)) {
-        str line = arena_format(run->arena, "Engine: row_max=%llu",
-                                (unsigned long long)plan->gate.row_max);
-        result = explain_line(run, "physical_plan", line, err);
-    }
-    result_end_rows(run->results, run->session.user_id);
-    plan_give(&plan->base);
-    return result;
+    return is_point(run, inner) ? explain_point(run, inner, columns, err)
+                                : explain_engine(run, inner, columns, err);
 }
 
 /* -- views --------------------------------------------------------------------------------------

@@ -301,6 +301,28 @@ static status change_by_query(struct update *u, struct error *err)
 /* -- the statements -----------------------------------------------------------------------------
  */
 
+status update_goes_by_key(struct run *run, const struct statement *statement, struct schema *schema,
+                          bool *by_key, struct error *err)
+{
+    const struct update_part *part = &statement->as.update;
+    const struct delete_part *gone = &statement->as.delete;
+    bool is_update = statement->kind == STATEMENT_UPDATE;
+    struct update u = {.run = run,
+                       .schema = schema,
+                       .names = {.schema = schema, .alias = is_update ? part->alias : gone->alias},
+                       .where = is_update ? part->where : gone->where,
+                       .sets = is_update ? &part->sets : NULL};
+    if (is_update) {
+        TRY(bind_sets(&u, err));
+    }
+    struct key_condition condition = {0};
+    if (!sets_need_engine(&u)) {
+        TRY(find_rows_by_key(run, &u.names, u.where, &condition, err));
+    }
+    *by_key = condition.has_key;
+    return STATUS_IS_OK;
+}
+
 static status change_rows(struct update *u, struct error *err)
 {
     if (u->sets != NULL) {

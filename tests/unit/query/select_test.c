@@ -135,15 +135,33 @@ TEST(explain_says_which_way_a_select_goes)
     rig_flush(&rig, "app", "t", "");
     rig_do(&rig, "INSERT INTO t VALUES (9, 'i', 9)");
     EXPECT_ROWS(&rig, "root", "EXPLAIN SELECT v FROM t WHERE id = 1",
-                "[[\"logical_plan\",\"PointRead: app.t by primary key\"]]");
+                "[[\"logical_plan\",\"PointRead: app.t by primary key tiers=hot+cold hot_rows=1 "
+                "segments=1\"],[\"physical_plan\",\"FastPath: without the SQL engine\"]]");
     EXPECT_ROWS(
         &rig, "root", "EXPLAIN SELECT v FROM t WHERE n = 1",
         "[[\"logical_plan\",\"TableScan: app.t tiers=hot+cold hot_rows=1 segments=1 pruned=0/1\"],"
-        "[\"physical_plan\",\"Engine: row_max=50\"]]");
+        "[\"physical_plan\",\"Engine: gate passed, row_max=50\"]]");
     EXPECT_ROWS(
-        &rig, "root", "EXPLAIN INSERT INTO t VALUES (1)",
-        "400 SQL_EXECUTION_ERROR: Statement 1 failed: Not implemented: EXPLAIN of anything but "
-        "SELECT");
+        &rig, "root", "EXPLAIN SELECT v FROM t WHERE _deleted",
+        "[[\"logical_plan\",\"TableScan: app.t tiers=hot+cold hot_rows=1 segments=1 pruned=0/1 "
+        "tombstones\"],[\"physical_plan\",\"Engine: gate passed, row_max=50\"]]");
+    static const char *const writes[][2] = {
+        {"INSERT INTO t VALUES (10, 'x', 1), (11, 'y', 2)", "Insert: app.t rows 2 given"},
+        {"INSERT INTO t SELECT id + 20, v, n FROM t", "Insert: app.t rows by query"},
+        {"UPDATE t SET v = 'x' WHERE id = 1 AND n > 0", "Update: app.t rows by primary key"},
+        {"UPDATE t SET v = regexp_replace(v, 'a', 'b') WHERE id = 1",
+         "Update: app.t rows by query"},
+        {"UPDATE t SET v = 'x' WHERE n > 0", "Update: app.t rows by query"},
+        {"DELETE FROM t WHERE 1 = id", "Delete: app.t rows by primary key"},
+        {"DELETE FROM t WHERE id IN (SELECT n FROM t)", "Delete: app.t rows by query"},
+    };
+    for (size_t i = 0; i < sizeof writes / sizeof writes[0]; i++) {
+        const char *sql =
+            str_cstr(&rig.arena, arena_format(&rig.arena, "EXPLAIN %s", writes[i][0]));
+        str wanted = arena_format(&rig.arena, "[[\"logical_plan\",\"%s\"]]", writes[i][1]);
+        EXPECT_ROWS(&rig, "root", sql, str_cstr(&rig.arena, wanted));
+    }
+    EXPECT_ROWS(&rig, "root", "SELECT count(*) FROM t", "[[\"4\"]]"); /* nothing was written */
     rig_close(&rig);
 }
 
