@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "caches.h"
 #include "live.h"
+#include "parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -475,6 +476,9 @@ void scenarios_run(struct bench *bench)
     target_run(bench->target, "CREATE NAMESPACE IF NOT EXISTS bench");
     if (is_wanted(bench, "caches")) {
         caches_run(bench);
+    }
+    if (is_wanted(bench, "parts")) {
+        parts_run(bench);
     }
     if (is_wanted(bench, "points")) {
         run_point_reads(bench);
