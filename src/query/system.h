@@ -8,6 +8,8 @@
 
 #include "query/read_context.h"
 
+/* Makes the rows. For the kinds that system_cache.h keeps it may look at the snapshot and the
+ * session only: they are what its key and version are made of. */
 typedef status system_fill_fn(struct read_context *rc, const struct row_sink *sink,
                               struct error *err);
 

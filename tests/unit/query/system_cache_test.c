@@ -265,6 +265,20 @@ TEST(system_cache_above_its_bytes_drops_the_least_recently_used)
     system_cache_destroy(cache);
 }
 
+TEST(system_cache_has_only_kinds_with_a_time_to_live)
+{
+    fake_clock_init(&fake, 0);
+    const struct system_cache_options options = {
+        .clock = &fake.clock, .ttl_s = {[SYSTEM_JOBS] = 30}, .bytes_max = BYTES};
+    struct system_cache *cache = system_cache_create(&options);
+    enum system_kind kind = SYSTEM_TABLES;
+    EXPECT(system_cache_has(cache, STR_LIT("jobs"), &kind) && kind == SYSTEM_JOBS);
+    EXPECT(!system_cache_has(cache, STR_LIT("live"), &kind));
+    EXPECT(!system_cache_has(cache, STR_LIT("users"), &kind)); /* never kept */
+    EXPECT(!system_cache_has(cache, STR_LIT("stats"), &kind));
+    system_cache_destroy(cache);
+}
+
 TEST(system_cache_rows_in_use_outlive_their_entry)
 {
     struct system_cache *cache = open_cache(BYTES);
