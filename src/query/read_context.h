@@ -20,7 +20,7 @@ struct read_context {
     struct arena *arena; /* the request's */
     struct cold_slot slot;
     struct read_table *tables;
-    struct prune_run prune; /* of the running SELECT; zeroed: it needs all files */
+    struct prune_run prune;      /* of the running SELECT; zeroed: it needs all files */
     const struct staged *staged; /* of the open transaction, whose view this is; NULL: none */
     /* Of a system table, the statement wants only rows whose `key_column` is `key` (system_key.c);
      * NULL: any. */
