@@ -11,6 +11,7 @@
 #include "server/api_ws.h"
 #include "server/bearer.h"
 #include "server/server.h"
+#include "store/filter_cache.h"
 #include "store/registry.h"
 
 #include <dirent.h>
@@ -138,6 +139,11 @@ static void collect_caches(struct server *server, struct metric_samples *out)
     struct token_cache_counts tokens = token_cache_counts(server->tokens);
     struct schema_cache_statistics schemas;
     schema_cache_statistics_get(catalog_schemas(server->catalog), &schemas);
+    struct filter_cache_stats filters;
+    store_filter_stats(server->store, &filters);
+    metric_sample_cache(out, "bloom", filters.hits, filters.misses, filters.entries);
+    metric_sample(out, METRIC_FILES_LISTED, none, none, filters.files_listed);
+    metric_sample(out, METRIC_FILES_PRUNED, none, none, filters.files_pruned);
     metric_sample_cache(out, "token", tokens.hits, tokens.misses, tokens.entries);
     metric_sample_cache(out, "schema", schemas.hits, schemas.misses, schemas.entries);
 }

@@ -86,7 +86,7 @@ test('commits, syncs and caches are counted', async () => {
   assert.ok(moved(a, b, 'kalamdb_commit_group_duration_seconds_count') >= 2);
   assert.ok(moved(a, b, 'kalamdb_fsync_duration_seconds_count') >= 2);
   assert.ok(moved(a, b, 'kalamdb_cache_hits_total{cache="token"}') >= 2);
-  for (const cache of ['token', 'plan', 'schema', 'system']) assert.ok(`kalamdb_cache_entries{cache="${cache}"}` in b, cache);
+  for (const cache of ['token', 'plan', 'schema', 'system', 'bloom']) assert.ok(`kalamdb_cache_entries{cache="${cache}"}` in b, cache);
 });
 
 test('a flush is timed, counted as a job, and moves rows from hot to cold', async () => {
@@ -105,6 +105,11 @@ test('a flush is timed, counted as a job, and moves rows from hot to cold', asyn
   assert.equal(moved(a, b, 'kalamdb_cold_rows'), 3);
   assert.equal(moved(a, b, 'kalamdb_segments'), 1);
   assert.equal(b[family], 0);
+  await server.rows('SELECT v FROM app.f WHERE _seq = 1'); // no row is that old: the file need not be opened
+  const c = await scrape();
+  const listed = moved(b, c, 'kalamdb_segment_files_listed_total'); // a statement may look more than once
+  assert.ok(listed >= 1);
+  assert.equal(moved(b, c, 'kalamdb_segment_files_pruned_total'), listed);
   assert.equal(moved(a, b, 'kalamdb_job_moves_total{type="flush",state="completed"}'), 1);
 });
 
