@@ -304,7 +304,8 @@ static status single_column(struct gate *g, struct gate_scope *scope, str name)
     if (gate_find_column(scope, name, &is_open) != NULL) {
         return STATUS_IS_OK;
     }
-    if (!is_open && gate_find_relation(scope, name) != NULL) {
+    bool is_alias = g->is_alias_first && find_alias(scope, name) != NULL;
+    if (!is_open && !is_alias && gate_find_relation(scope, name) != NULL) {
         return gate_refuse(g, "a whole row (" STR_FMT ") is no value: name its columns", STR(name));
     }
     const struct gate_alias *alias = find_alias(scope, name);
@@ -823,7 +824,10 @@ status gate_orders(struct gate *g, struct gate_scope *scope, struct gate_cte *ct
         gate_write_text(g, "type", gate_text(o, "type"));
         gate_write_text(g, "null_order", gate_text(o, "null_order"));
         json_write_key(&g->w, "expression");
-        TRY(gate_expr(g, scope, ctes, json_get(o, "expression")));
+        const struct json *expression = json_get(o, "expression");
+        g->is_alias_first = str_eq_c(gate_text(expression, "class"), "COLUMN_REF");
+        TRY(gate_expr(g, scope, ctes, expression));
+        g->is_alias_first = false;
         json_write_object_end(&g->w);
     }
     json_write_array_end(&g->w);

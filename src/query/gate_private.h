@@ -108,6 +108,7 @@ struct gate {
     str namespace_name; /* for names without one; a view has its own */
     bool is_in_view;
     bool is_in_filter;
+    bool is_alias_first; /* ORDER BY of a bare name: the select list's before a table's */
     unsigned view_depth;
     unsigned query_depth;
     unsigned subquery_depth;

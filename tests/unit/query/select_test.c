@@ -129,6 +129,16 @@ TEST(views_look_names_up_where_they_were_made)
     rig_close(&rig);
 }
 
+TEST(select_ordered_by_an_alias_that_is_the_tables_name_is_ordered_by_it)
+{
+    open_with_rows();
+    EXPECT_ROWS(&rig, "root", "SELECT n AS t FROM t ORDER BY t", "[[1],[2],[3]]");
+    EXPECT_ROWS(&rig, "root", "SELECT -n AS t, v FROM t ORDER BY t DESC LIMIT 1", "[[-1,\"c\"]]");
+    EXPECT(strstr(rig_rows(&rig, "root", "SELECT n FROM t ORDER BY t"), "a whole row (t)") != NULL);
+    EXPECT(strstr(rig_rows(&rig, "root", "SELECT t AS t FROM t"), "a whole row (t)") != NULL);
+    rig_close(&rig);
+}
+
 TEST(explain_says_which_way_a_select_goes)
 {
     open_with_rows();
