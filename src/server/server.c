@@ -135,6 +135,7 @@ static status open_store(struct server *server, struct error *err)
     options.cold = &server->cold.engine;
     options.tombstone_hours = server->config->retention_deleted_hours;
     options.filter_cache_bytes = server->config->parquet_filter_cache_bytes;
+    options.compact_small_count = server->config->compact_small_segments;
     options.merge_bytes_max = server->config->flush_merge_bytes;
     return store_open(&options, &server->store, err);
 }
