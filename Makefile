@@ -35,6 +35,7 @@ test: deps check ## build with ASan and UBSan and run every test
 check: ## layers, format, requirements
 	@tools/check-layers
 	@tools/check-format
+	@tools/check-comments
 	@tools/check-requirements
 
 format: ## write all C files as .clang-format says

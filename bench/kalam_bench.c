@@ -3,9 +3,9 @@
  *   kalam-bench --port N --pid N --data DIR [--quick] [--json FILE] [--settings FILE] [--only
  * GROUP]
  *
- * Groups: caches, parts, points, inserts, live, cold, files. The server's data folder must be fresh:
- * tables and users of these names are created. Exit status: 0 measured, whatever the figures; 1 it
- * could not; 2 wrong use. */
+ * Groups: caches, parts, points, inserts, live, cold, files. The server's data folder must be
+ * fresh: tables and users of these names are created. Exit status: 0 measured, whatever the
+ * figures; 1 it could not; 2 wrong use. */
 #include "base/fs.h"
 #include "scenarios.h"
 
@@ -24,7 +24,8 @@ struct arguments {
 static int misused(void)
 {
     fputs("usage: kalam-bench --port N --pid N --data DIR [--quick] [--json FILE]\n"
-          "                   [--settings FILE] [--only caches|parts|points|inserts|live|cold|files]\n",
+          "                   [--settings FILE] [--only "
+          "caches|parts|points|inserts|live|cold|files]\n",
           stderr);
     return 2;
 }

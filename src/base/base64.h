@@ -11,6 +11,7 @@ enum base64_kind {
     BASE64_URL       /* - and _, not padded */
 };
 
+/* Appends `bytes` in base64, in the alphabet and with the padding of `kind`. */
 void base64_append(struct buf *out, enum base64_kind kind, str bytes);
 /* Appends what `text` stands for. False, and nothing is appended: another character, wrong padding
  * or length, or bits set that stand for nothing (so each byte string has exactly one text). */

@@ -15,6 +15,7 @@ struct buf {
     size_t capacity; /* bytes allocated */
 };
 
+/* An empty buffer that owns nothing yet; ended by buf_release. */
 void buf_init(struct buf *buf);
 void buf_release(struct buf *buf);
 /* Forgets the content, keeps the memory. */
@@ -50,6 +51,7 @@ void buf_append_i64_text(struct buf *buf, int64_t v);
 /* Removes `bytes` bytes at the front. */
 void buf_drop_front(struct buf *buf, size_t bytes);
 
+/* Integers as bytes, least significant first. */
 void buf_append_u16le(struct buf *buf, uint16_t v);
 void buf_append_u32le(struct buf *buf, uint32_t v);
 void buf_append_u64le(struct buf *buf, uint64_t v);

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "base/str.h"
 
+/* XXH3-64; never written to disk, it may change with the library. */
 uint64_t hash_bytes(str s);
 uint64_t hash_bytes_seeded(str s, uint64_t seed);
 uint64_t hash_u64(uint64_t v);
@@ -18,6 +19,7 @@ typedef struct {
     uint64_t low;
     uint64_t high;
 } hash128;
+/* XXH3-128 of a whole text: checksums on disk. */
 hash128 hash128_bytes(str s);
 
 /* XXH3-128 over a stream, such as a whole file. */

@@ -22,6 +22,7 @@ struct lock {
     enum lock_rank rank;
 };
 
+/* A mutex with its place in the order of lock.def; testing builds stop at a wrong order. */
 void lock_init(struct lock *lock, enum lock_rank rank);
 void lock_release(struct lock *lock);
 void lock_take(struct lock *lock);
@@ -34,6 +35,7 @@ struct rwlock {
     enum lock_rank rank;
 };
 
+/* Many readers or one writer, with the same places. */
 void rwlock_init(struct rwlock *lock, enum lock_rank rank);
 void rwlock_release(struct rwlock *lock);
 void rwlock_take_read(struct rwlock *lock);
@@ -111,6 +113,7 @@ static inline void refcount_take(refcount *r)
 {
     atomic_fetch_add_explicit(&r->v, 1, memory_order_relaxed);
 }
+/* True: that was the last reference, the caller frees. */
 MUST_USE static inline bool refcount_give(refcount *r)
 {
     return atomic_fetch_sub_explicit(&r->v, 1, memory_order_acq_rel) == 1;

@@ -22,6 +22,7 @@ struct map {
     size_t used;     /* live and removed slots */
 };
 
+/* An empty map; map_release frees slots and keys, never values. */
 void map_init(struct map *map);
 void map_release(struct map *map);
 /* The value of `key`, or NULL. */

@@ -173,6 +173,7 @@ schema_load_fn catalog_load_schema;
 /* -- changes (workers only: they wait for the commit) -------------------------------------------
  */
 
+/* EXISTS; with if_not_exists instead *created false. NOT_FOUND, to alter or to drop. */
 MUST_USE status catalog_create_namespace(struct catalog *catalog, str name, bool if_not_exists,
                                          bool *created, struct error *err);
 MUST_USE status catalog_alter_namespace(struct catalog *catalog, str name, str options,
@@ -229,10 +230,12 @@ MUST_USE status catalog_list_dropped(struct catalog *catalog, struct arena *aren
 /* Removes the last record of a dropped table. */
 MUST_USE status catalog_forget_table(struct catalog *catalog, table_id id, struct error *err);
 
+/* EXISTS unless or_replace; NAMESPACE_NOT_FOUND also when the namespace goes meanwhile. */
 MUST_USE status catalog_create_view(struct catalog *catalog, str ns, str name, str query,
                                     bool or_replace, struct error *err);
 MUST_USE status catalog_drop_view(struct catalog *catalog, str ns, str name, struct error *err);
 
+/* EXISTS; NOT_FOUND; INVALID: what may not be changed, or tables still use it. */
 MUST_USE status catalog_create_storage(struct catalog *catalog, const struct storage_def *storage,
                                        struct error *err);
 MUST_USE status catalog_alter_storage(struct catalog *catalog, const struct storage_def *storage,

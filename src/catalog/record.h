@@ -43,6 +43,7 @@ struct object {
     struct arena arena;
 };
 
+/* A counted object with one reference, its arena empty; `key` is copied. */
 struct object *object_create(enum record_kind kind, str key);
 struct object *object_take(struct object *object);
 void object_give(struct object *object);
@@ -52,11 +53,13 @@ void record_encode(struct buf *out, const struct object *object);
 MUST_USE status record_decode(enum record_kind kind, str key, str text, struct object **out,
                               struct error *err);
 
+/* A user's record and back; a decoded user is counted. */
 void user_encode(struct buf *out, const struct user *user);
 MUST_USE status user_decode(str text, struct user **out, struct error *err);
 /* A counted copy. */
 struct user *user_copy(const struct user *user);
 
+/* The same for a dropped table whose data waits to be removed. */
 void dropped_encode(struct buf *out, const struct dropped_table *dropped);
 MUST_USE status dropped_decode(str text, struct arena *arena, struct dropped_table *out,
                                struct error *err);

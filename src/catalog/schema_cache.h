@@ -33,6 +33,7 @@ struct schema_key {
     uint32_t version;
 };
 
+/* An empty cache; `options` are copied. Destroyed when no caller is in it any more. */
 struct schema_cache *schema_cache_create(const struct schema_cache_options *options);
 void schema_cache_destroy(struct schema_cache *cache); /* NULL allowed */
 
@@ -68,6 +69,7 @@ struct schema_cache_statistics {
     uint64_t evictions; /* for want of room */
     uint64_t loads;
 };
+/* One instant, exact. */
 void schema_cache_statistics_get(struct schema_cache *cache, struct schema_cache_statistics *out);
 
 #endif

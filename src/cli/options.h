@@ -57,6 +57,7 @@ enum options_result {
 };
 
 enum options_result options_parse(int argc, char **argv, struct options *out);
+/* Frees what options_parse kept. */
 void options_release(struct options *options);
 
 #endif

@@ -18,6 +18,7 @@ struct runner {
     unsigned transaction_line;
 };
 
+/* Borrows session and output. */
 void runner_init(struct runner *runner, struct session *session, const struct output *output);
 void runner_release(struct runner *runner);
 

@@ -50,6 +50,7 @@ struct web_answer {
     str body;               /* in the arena */
 };
 
+/* No connection yet; `endpoint` is borrowed, the limit holds for each request, in ms. */
 void web_init(struct web *web, const struct endpoint *endpoint, uint32_t timeout_ms);
 void web_release(struct web *web);
 /* False: no answer came (UNREACHABLE), or Ctrl-C was pressed (INTERRUPTED). */

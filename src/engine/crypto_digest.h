@@ -13,6 +13,7 @@ typedef struct {
     uint8_t bytes[32];
 } digest256;
 
+/* SHA-256 of a text. */
 digest256 crypto_sha256(str bytes);
 digest256 crypto_hmac_sha256(str key, str bytes);
 static inline str digest256_str(const digest256 *digest)

@@ -126,6 +126,7 @@ typedef void kv_watch_fn(void *context, str partition, struct kv_head head);
 uint64_t kv_watch(struct kv_store *store, str prefix, kv_watch_fn *watch, void *context);
 void kv_unwatch(struct kv_store *store, uint64_t number);
 
+/* Closes the store; every view is closed and the committer is gone. */
 void kv_close(struct kv_store *store);
 
 /* Sizes for metrics: approximate bytes of a family; 0 when unknown. */

@@ -62,6 +62,7 @@ struct kv_cursor {
     struct kv_view *view;
 };
 
+/* For backends: fills the common part. */
 void kv_store_init(struct kv_store *store, const struct kv_backend *backend);
 /* CHECKs that no view is open. */
 void kv_store_release(struct kv_store *store);

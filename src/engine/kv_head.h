@@ -24,6 +24,7 @@ size_t kv_head_encode(const struct kv_head_record *record, char out[KV_HEAD_BYTE
 /* CORRUPT: not a head record of a known format. */
 MUST_USE status kv_head_decode(str bytes, struct kv_head_record *record, struct error *err);
 
+/* Was the transaction applied to this partition, as far back as it remembers? */
 bool kv_head_remembers(const struct kv_head_record *record, const uint8_t id[KV_TXN_ID_BYTES]);
 
 /* What a transaction means on a partition with this head. */

@@ -53,6 +53,7 @@ struct overlay {
     uint32_t part_buckets[OVERLAY_PART_BUCKETS];
 };
 
+/* Empty, without a group; overlay_release frees the tables. */
 void overlay_init(struct overlay *overlay);
 void overlay_release(struct overlay *overlay);
 /* Empties it for the next group. */

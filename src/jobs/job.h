@@ -20,6 +20,7 @@ enum job_kind {
 #undef JOB
     JOB_KIND_COUNT
 };
+/* Of job ids: "FL" and the like. */
 const char *job_kind_prefix(enum job_kind kind);
 const char *job_kind_name(enum job_kind kind);
 /* Does it have a durable record, and stay to be read when it is over? */

@@ -33,6 +33,7 @@ struct buffer {
     size_t bytes; /* of everything held */
 };
 
+/* An empty buffer; ended by its release, which gives back the rows it holds. */
 void buffer_init(struct buffer *buffer);
 void buffer_release(struct buffer *buffer);
 /* Forgets all entries. */

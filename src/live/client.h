@@ -43,6 +43,7 @@ struct live_client {
     unsigned note_count;
 };
 
+/* Joins the loop; borrowed by it until live_client_release. */
 void live_client_init(struct live_client *client, struct live_loop *loop,
                       const struct live_client_ops *ops, str user_id, enum role role,
                       str connection_id);

@@ -44,6 +44,7 @@ struct feed {
 /* Appends the key under which registry and loops know a table in a partition. */
 void feed_append_key(struct buf *out, table_id table, str partition);
 
+/* A feed without subscribers; `key` is copied, the schema counted. */
 struct feed *feed_create(str key, struct schema *schema);
 /* No subscription is left. */
 void feed_destroy(struct feed *feed);

@@ -39,6 +39,7 @@ struct index {
     struct buf scratch;
 };
 
+/* An empty index; the subscriptions in it are borrowed. */
 void index_init(struct index *index);
 /* Every place has been removed. */
 void index_release(struct index *index);

@@ -69,6 +69,7 @@ struct live_statistics {
     uint64_t buffered_bytes; /* now, of all buffers */
     uint64_t checks;         /* filters evaluated on changes */
 };
+/* Counters of all loops, each read at its own instant. */
 void live_statistics_get(struct live *live, struct live_statistics *out);
 
 #endif

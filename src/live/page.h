@@ -73,6 +73,7 @@ struct page {
     struct arena arena; /* plan_request's texts */
 };
 
+/* An empty page, not yet asked for; ended by page_destroy. */
 struct page *page_create(enum page_kind kind);
 /* What is left of its results is given back. */
 void page_destroy(struct page *page);

@@ -102,6 +102,7 @@ struct live_sub {
     struct arena arena;
 };
 
+/* Takes a reference, and gives it back; the last one frees. */
 struct live_sub *sub_hold(struct live_sub *sub);
 void sub_give(struct live_sub *sub);
 

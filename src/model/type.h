@@ -26,6 +26,7 @@ static inline struct type type_of(enum type_id id)
 {
     return (struct type){.id = id};
 }
+/* The same type with the same precision, scale or dimension. */
 bool type_eq(struct type a, struct type b);
 /* Bytes of the fixed slot in a row; 0: variable length. */
 unsigned type_fixed_bytes(enum type_id id);

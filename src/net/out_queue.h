@@ -26,6 +26,7 @@ struct out_queue {
     uint64_t bytes;         /* bytes still to send */
 };
 
+/* An empty queue; ended by its release, which gives back the frames it holds. */
 void out_queue_init(struct out_queue *queue);
 /* Gives every frame and forgets all. */
 void out_queue_clear(struct out_queue *queue);

@@ -27,6 +27,7 @@ struct timers {
     size_t count;
 };
 
+/* No timer yet; the clock is the caller's. */
 void timers_init(struct timers *timers);
 /* Forgets all timers and frees the heap. */
 void timers_release(struct timers *timers);

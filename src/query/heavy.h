@@ -55,6 +55,7 @@ enum heavy_verdict {
     HEAVY_BUSY /* it had its turn alone a moment ago */
 };
 
+/* Nobody inside; at most `count_max` at once. */
 void heavy_init(struct heavy *heavy, unsigned count_max);
 void heavy_release(struct heavy *heavy);
 

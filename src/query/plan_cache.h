@@ -25,6 +25,7 @@ struct plan_cache_options {
     uint32_t entries_max; /* above it the least recently used goes; 0: nothing is kept */
     uint32_t ttl_s;       /* after which a plan that nobody used is forgotten; 0: never */
 };
+/* An empty cache; `options` are copied. */
 struct plan_cache *plan_cache_create(const struct plan_cache_options *options);
 void plan_cache_destroy(struct plan_cache *cache);
 /* A hold on the plan, or NULL: not there or too old. */
@@ -43,6 +44,7 @@ struct plan_cache_statistics {
     uint64_t misses;
     uint64_t evictions; /* for want of room */
 };
+/* One instant, exact. */
 void plan_cache_statistics_get(struct plan_cache *cache, struct plan_cache_statistics *out);
 
 #endif

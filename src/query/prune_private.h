@@ -35,6 +35,7 @@ struct prune_plan {
 };
 
 #ifdef KALAM_TESTING
+/* Is that defect planted? Testing builds only. */
 bool prune_mutant_is(enum prune_mutant mutant);
 #endif
 

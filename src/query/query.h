@@ -95,6 +95,7 @@ struct query_options {
     unsigned job_count;
 };
 
+/* Everything in `options` is borrowed and outlives the engine. */
 struct query_engine *query_engine_create(const struct query_options *options);
 void query_engine_destroy(struct query_engine *engine); /* NULL allowed; nothing runs any more */
 /* The SQL engine for statements, opened on the first call; slots are those of the workers. */

@@ -8,6 +8,7 @@
 #include "query/result.h"
 #include "sql/ast.h"
 
+/* How the answer describes a place: a column of the schema, or a system column behind them. */
 struct result_column row_column(const struct schema *schema, unsigned place);
 /* The places of `*`, at most expression_width; how many. */
 unsigned row_star(const struct schema *schema, unsigned *places);

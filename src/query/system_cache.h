@@ -34,6 +34,7 @@ struct system_cache_options {
 struct system_cache;
 struct system_rows; /* system.h */
 
+/* An empty cache; `options` are copied. */
 struct system_cache *system_cache_create(const struct system_cache_options *options);
 void system_cache_destroy(struct system_cache *cache); /* NULL allowed */
 
@@ -64,6 +65,7 @@ struct system_cache_statistics {
     uint64_t evictions;     /* for want of room */
     uint64_t invalidations; /* found outdated by a write, or removed by system_cache_invalidate */
 };
+/* One instant, exact. */
 void system_cache_statistics_get(struct system_cache *cache, struct system_cache_statistics *out);
 
 #endif

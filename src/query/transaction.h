@@ -43,6 +43,7 @@ MUST_USE status transaction_stage(struct run *run, struct write_job *job, struct
 /* Forgets all of it; NULL allowed. */
 void transaction_abort(struct transaction *transaction);
 
+/* What a statement needs of its transaction; borrowed. */
 str transaction_id(const struct transaction *transaction);
 struct kv_view *transaction_view(const struct transaction *transaction);
 const struct staged *transaction_staged(const struct transaction *transaction);

@@ -28,6 +28,7 @@ struct write_job {
     bool has_ended;
 };
 
+/* A job with one reference for the statement; `write` is open for rows. */
 struct write_job *write_job_create(struct run *run, enum result_dml kind);
 /* Hands the write to the committer. On a batch's worker it waits and reports; alone it leaves
  * run->is_pending and query_resume reports. A write without rows is reported at once. */

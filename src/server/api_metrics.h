@@ -10,6 +10,7 @@
 
 struct server;
 
+/* The two phases of GET /metrics. */
 void api_metrics_head(struct http_call *call);
 void api_metrics(struct http_call *call);
 

@@ -9,6 +9,8 @@
 
 #include "server/http_conn.h"
 
+/* The phases of POST /v1/api/sql: rights and limits at the head, the statement when the body is
+ * there. */
 void api_sql_head(struct http_call *call);
 void api_sql(struct http_call *call);
 /* Routes that only need to know who asks: the caller is in call->state (struct caller). */

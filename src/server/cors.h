@@ -18,6 +18,7 @@ struct cors {
     uint32_t max_age_s;
 };
 
+/* May a page of this origin read answers? */
 bool cors_allows_origin(const struct cors *cors, str origin);
 /* Adds the headers of an answer to a request with an Origin that is allowed. */
 void cors_decorate(const struct cors *cors, struct http_call *call);

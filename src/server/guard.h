@@ -19,6 +19,7 @@ struct guard_options {
 
 enum { GUARD_VIOLATIONS_MAX = 10, GUARD_BAN_FACTOR_MAX = 6 };
 
+/* No counter yet; `options` are copied. */
 struct guard *guard_create(const struct guard_options *options);
 void guard_destroy(struct guard *guard); /* NULL allowed */
 

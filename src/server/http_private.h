@@ -45,6 +45,7 @@ struct http_home {
     atomic_count requests;
 };
 
+/* CHECKs that the phase may follow the one before. */
 void http_conn_move(struct http_conn *conn, enum http_phase phase);
 /* Head of the answer of `call` into call->head_out. */
 void http_write_head(struct http_call *call, int code, str content_type, enum http_framing framing,

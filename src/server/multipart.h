@@ -21,6 +21,7 @@ struct multipart {
     unsigned count;
 };
 
+/* Does a Content-Type say multipart/form-data? */
 bool multipart_is_type(str content_type);
 /* INVALID: says what is wrong. */
 MUST_USE status multipart_parse(str content_type, str body, struct arena *arena,

@@ -549,14 +549,19 @@ static void close_door(struct server *server)
     guard_destroy(server->guard);
 }
 
-static void close_data(struct server *server)
+/* Publishes what is still pending: into the store's registry, the catalog, the parts; and tells the
+ * loops, which have ended but are still there. */
+static void close_committer(struct server *server)
 {
     jobs_close(server->jobs);
-    query_engine_destroy(server->queries);
-    /* It publishes what is still pending: into the store's registry, the catalog, and the parts. */
     if (server->committer != NULL) {
         committer_destroy(server->committer);
     }
+}
+
+static void close_data(struct server *server)
+{
+    query_engine_destroy(server->queries);
     while (server->parts_open > 0) {
         server->parts_open--;
         server->parts[server->parts_open]->close(server->part_states[server->parts_open]);
@@ -580,6 +585,7 @@ void server_destroy(struct server *server)
     api_metrics_close(server);
     pool_destroy(server->workers);
     pool_destroy(server->auth_workers);
+    close_committer(server);
     /* Parts may have connections: they go with the loops, before the parts. */
     close_loops(server);
     close_data(server);

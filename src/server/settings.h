@@ -61,6 +61,7 @@ struct loading {
     unsigned warning_count;
 };
 
+/* Keeps a warning, told once the log is open. */
 void config_warn(struct loading *loading, str text);
 /* INVALID: where the row was set, what was found there, what was expected. */
 MUST_USE status config_refuse(struct loading *loading, const struct setting *setting, str found,

@@ -23,6 +23,7 @@ struct build {
     struct error *err;
 };
 
+/* Everything built goes into the arena; the first failure is kept in `err`. */
 void build_init(struct build *b, struct arena *arena, str text, struct statement *statement,
                 struct error *err);
 /* Keeps the first failure. */
@@ -71,6 +72,8 @@ struct type_text {
     unsigned parameter_count;
 };
 
+/* What the grammar's rules call: each makes one node, or adds to a list and returns it. NULL lists
+ * are made. After a failure they go on with what they have; build_init says where it is kept. */
 str build_name(struct build *b, const struct token *name);
 struct table_name build_table_name(struct build *b, const struct token *ns,
                                    const struct token *name);
@@ -92,6 +95,7 @@ struct type_text build_type_sized(struct build *b, struct type_text type, const 
 /* The type it names. False: none of ours; `err` (NULL allowed) says which. */
 bool build_type(struct build *b, const struct type_text *text, struct type *out, struct error *err);
 
+/* Expressions; the texts of their places go with them. */
 struct expr *build_leaf(struct build *b, enum expr_kind kind, const struct token *token);
 struct expr *build_star(struct build *b, const struct token *token);
 struct expr *build_literal(struct build *b, const struct token *token);
@@ -126,6 +130,7 @@ struct expr *build_between(struct build *b, struct expr *value, struct expr *low
 struct expr *build_case(struct build *b, const struct token *first, struct expr *operand,
                         struct when_list *whens, struct expr *otherwise, const struct token *last);
 
+/* Whole statements: they fill build->statement. */
 void build_select(struct build *b, struct select_list *columns, struct table_name table, str alias,
                   struct expr *where, struct order_list *order, struct limits limits);
 void build_row(struct build *b, struct expr_list *values, const struct token *close);

@@ -118,6 +118,7 @@ struct eval_binder {
     struct error *err;
 };
 
+/* A node in the binder's arena. */
 struct eval *eval_new(struct eval_binder *b, enum eval_code code, struct type type);
 MUST_USE status eval_bind_node(struct eval_binder *b, const struct expr *e, struct eval **out);
 /* Puts a cast over *e where its type differs. UNSUPPORTED when the engine casts otherwise; COERCION

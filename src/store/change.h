@@ -32,6 +32,7 @@ struct change_set {
     const struct change *changes; /* in commit order, ascending seq */
 };
 
+/* Takes a reference. */
 struct change_set *change_set_take(struct change_set *set);
 void change_set_give(struct change_set *set); /* NULL allowed */
 

@@ -25,6 +25,8 @@ MUST_USE status part_txn_open(struct part_txn *p, struct commit_txn *txn,
                               const struct table_part *part, struct error *err);
 void part_txn_close(struct part_txn *p);
 
+/* Keys of the part, built from their kind and rest, in the overlay. A value lives until the group
+ * ends. */
 MUST_USE status part_get(struct part_txn *p, enum key_kind kind, str rest, str *value, bool *found,
                          struct error *err);
 MUST_USE status part_get_number(struct part_txn *p, enum key_kind kind, uint64_t number, str *value,

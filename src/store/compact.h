@@ -36,6 +36,7 @@ enum compact_state {
     COMPACT_FAILED,
     COMPACT_STATE_COUNT
 };
+/* For logs and tests. */
 const char *compact_state_name(enum compact_state state);
 
 /* What is worth compacting. */
@@ -57,6 +58,8 @@ struct compact_result {
 
 struct compact;
 
+/* A compaction of the chosen neighbours, not begun; the slot is its until compact_destroy.
+ * NOT_FOUND: the table is gone, or has no segments. */
 MUST_USE status compact_create(struct store *store, table_id table, str owner,
                                const struct compact_choice *choice, struct cold_slot slot,
                                struct compact **out, struct error *err);

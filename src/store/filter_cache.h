@@ -35,6 +35,7 @@ struct filter_cache {
     struct filter_cache_stats stats;
 };
 
+/* Empty; keeps at most `bytes_max` bytes of filters, the ones used last. */
 void filter_cache_init(struct filter_cache *cache, uint64_t bytes_max);
 void filter_cache_release(struct filter_cache *cache);
 

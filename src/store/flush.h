@@ -37,6 +37,7 @@ enum flush_state {
     FLUSH_FAILED,
     FLUSH_STATE_COUNT
 };
+/* For logs and tests. */
 const char *flush_state_name(enum flush_state state);
 
 struct flush_result {

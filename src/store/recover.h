@@ -13,6 +13,7 @@ struct recover_result {
     uint64_t files_removed;
 };
 
+/* IO, CORRUPT: the store must not be opened for writing; may be called again. */
 MUST_USE status store_recover(struct store *store, struct recover_result *result,
                               struct error *err);
 

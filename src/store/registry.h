@@ -37,6 +37,7 @@ struct registry {
     size_t capacity;
 };
 
+/* Empty; filled by store_open from the states in the store. */
 void registry_init(struct registry *registry);
 void registry_release(struct registry *registry);
 /* Reads every `n` of the store. */

@@ -24,6 +24,7 @@ struct segment_shelf {
     size_t retired_count;
 };
 
+/* No file waits yet. */
 void segment_shelf_init(struct segment_shelf *shelf);
 void segment_shelf_release(struct segment_shelf *shelf);
 

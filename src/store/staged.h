@@ -80,6 +80,7 @@ struct staged_statistics {
     uint64_t bytes; /* estimate of all that was staged, rolled back or not: memory */
     unsigned tables;
 };
+/* What it holds now. */
 struct staged_statistics staged_statistics(const struct staged *staged);
 
 #endif

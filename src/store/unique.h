@@ -25,6 +25,7 @@ struct row_unique {
     str new_key;
 };
 
+/* Columns of the schema that are UNIQUE and not the primary key. */
 unsigned unique_count(const struct schema *schema);
 /* One row_unique per UNIQUE column of the schema, in the arena. `old_values`, `new_values`: one per
  * column each; NULL: no such version, or a deleted one. LIMIT, INVALID: a value that cannot be a

@@ -93,6 +93,7 @@ struct json_writer {
     uint64_t objects[2]; /* bit d: the container of level d is an object; LIMIT_JSON_DEPTH levels */
 };
 
+/* A writer that appends to `out`, at the top level. */
 struct json_writer json_writer_on(struct buf *out);
 void json_write_object_begin(struct json_writer *w);
 void json_write_object_end(struct json_writer *w);

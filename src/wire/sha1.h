@@ -7,6 +7,7 @@
 
 enum { SHA1_BYTES = 20 };
 
+/* SHA-1 as RFC 6455 wants it for handshakes; not for anything secret. */
 void sha1(str bytes, uint8_t digest[SHA1_BYTES]);
 
 #endif
