@@ -81,7 +81,7 @@ const statements = [
   'PIVOT atk.t ON v USING count(*)', 'UNPIVOT atk.t ON v INTO NAME n VALUE x', 'TABLE duckdb_settings', 'VALUES (current_setting(\'threads\'))', `WITH c AS MATERIALIZED (FROM '${files[1]}') FROM c`,
   "SELECT 1; CALL enable_logging('QueryLog')", `SELECT 1; COPY (SELECT 1) TO '${outFile('out3.csv')}'`, "SELECT 1;;; PRAGMA version", 'GRANT ALL ON atk.t TO alice', "ALTER DATABASE memory SET ALIAS TO x", 'COMMENT ON TABLE atk.t IS \'x\'', 'ALTER VIEW atk.v RENAME TO x',
   'SELECT * INTO atk.x FROM atk.t', 'SELECT 1 INTO OUTFILE \'/tmp/x\'', 'INSERT OR REPLACE INTO atk.t (id) VALUES (1)', 'REPLACE INTO atk.t (id) VALUES (1)', 'INSERT INTO atk.t BY NAME SELECT 1 AS id', 'INSERT INTO duckdb_settings VALUES (1)', 'DELETE FROM sqlite_master WHERE 1 = 1', 'UPDATE duckdb_settings SET value = 1 WHERE 1 = 1',
-  'DELETE FROM atk.t USING atk.t x WHERE 1 = 1', 'UPDATE atk.t SET v = 1 FROM atk.t x WHERE 1 = 1', 'DELETE FROM atk.t WHERE 1 = 1 RETURNING *', 'DELETE FROM atk.t', 'UPDATE atk.t SET v = 1',
+  'DELETE FROM atk.t USING atk.t x WHERE 1 = 1', 'UPDATE atk.t SET v = 1 FROM atk.t x WHERE 1 = 1', 'DELETE FROM atk.t WHERE 1 = 1 RETURNING (SELECT value FROM duckdb_settings)', 'DELETE FROM atk.t', 'UPDATE atk.t SET v = 1',
 ];
 
 // -- asking -------------------------------------------------------------------------------------------------------
