@@ -11,7 +11,7 @@
 void api_auth_head(struct http_call *call);
 void api_auth_setup_head(struct http_call *call);
 
-/* The handlers of /v1/api/auth/*; each answers the call, now or from a worker. */
+/* The handlers below /v1/api/auth: each answers the call, now or from a worker. */
 void api_auth_login(struct http_call *call);
 void api_auth_refresh(struct http_call *call);
 void api_auth_logout(struct http_call *call);
