@@ -246,8 +246,8 @@ status duck_error_of_stop(struct duck_conn *conn, struct error *err)
     switch (duck_watch_reason(conn)) {
     case DUCK_STOP_DEADLINE:
         return error_set(err, ERROR_TIMEOUT, "Query timeout: the statement took too long");
-    case DUCK_STOP_MEMORY:
-        return error_set(err, ERROR_MEMORY, "the statement needs more memory than there is");
+    case DUCK_STOP_MEMORY: /* of the whole process: nobody knows whose fault that is */
+        return error_set(err, ERROR_BUSY, "the server is short of memory");
     case DUCK_STOP_NONE:
     case DUCK_STOP_CANCEL:
         break;

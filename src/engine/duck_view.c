@@ -98,11 +98,7 @@ static void append_absent(struct buf *out, const struct schema *schema, unsigned
     }
     struct buf text;
     buf_init(&text);
-    if (absent->type.id == TYPE_BYTES) {
-        for (size_t i = 0; i < absent->as.text.n; i++) {
-            buf_append_format(&text, "\\x%02X", (unsigned char)absent->as.text.p[i]);
-        }
-    } else if (absent->type.id == TYPE_EMBEDDING) {
+    if (absent->type.id == TYPE_EMBEDDING) {
         struct error err;
         if (!status_ok(value_append_json(&text, absent, &err))) {
             check_failed(__FILE__, __LINE__, "an embedding of the schema is finite");

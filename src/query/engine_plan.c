@@ -320,7 +320,7 @@ status engine_leave(struct run *run, const struct heavy_pass *pass, status resul
     bool is_late = !status_ok(result) && err->id == ERROR_TIMEOUT;
     bool is_busy = pass->is_alone && is_late; /* most of its time went by at the door */
     str actor = run->session.actor_id;
-    if (pass->is_alone && (is_refused || is_late)) {
+    if (pass->is_alone && is_refused) {
         query_blame_heavy(run->engine, actor);
     } else if (is_refused) {
         enum heavy_verdict verdict = query_judge_heavy(run->engine, pass, actor);

@@ -67,7 +67,7 @@ void query_leave_heavy(struct query_engine *engine, const struct heavy_pass *pas
 /* Asked before leaving, by a statement that was refused memory. */
 enum heavy_verdict query_judge_heavy(struct query_engine *engine, const struct heavy_pass *pass,
                                      str user_id);
-/* A pass alone ended without an answer. */
+/* Memory was refused in a pass alone. */
 void query_blame_heavy(struct query_engine *engine, str user_id);
 
 #endif

@@ -224,8 +224,10 @@ test('without a reserve: no acknowledged row is lost when a write breaks', async
   await server.exec('CREATE SHARED TABLE t.big (id BIGINT PRIMARY KEY, v TEXT)');
   const refused = await fillUp(server, acknowledged);
   if (refused === null) {
-    const { code } = await server.ended;
-    assert.equal(code, 71, server.output);
+    const { code, signal } = await server.ended;
+    // Debian's RocksDB is built with its assertions: one of them may end the process before our fail-stop does
+    const isItsAssertion = signal === 'SIGABRT' && /rocksdb::.*Assertion/.test(server.output);
+    assert.ok(code === 71 || isItsAssertion, `${code} ${signal} ${server.output}`);
   } else {
     assert.equal(refused.body.error.code, 'STORAGE_FULL', refused.text);
     await server.kill();
