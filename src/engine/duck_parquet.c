@@ -191,6 +191,7 @@ status duck_write_parquet(struct duck_conn *conn, const struct duck_write *write
     if (!conn->write_is_started && write->source.close != NULL) {
         write->source.close(write->source.state); /* the engine did not come as far as opening it */
     }
+    duck_scans_close(conn);
     conn->write = NULL;
     return outcome;
 }

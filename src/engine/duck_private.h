@@ -52,7 +52,8 @@ struct duck_conn {
     struct duck_statement *statements[DUCK_STATEMENTS_MAX]; /* NULL: free */
     uint64_t clock;                                         /* counts uses of statements */
     struct duck_result *open;                               /* NULL: idle */
-    struct error reported; /* what a provider said last; id NONE: nothing */
+    struct running_scan *scans; /* whose sources are open (duck_scan.c) */
+    struct error reported;      /* what a provider said last; id NONE: nothing */
 
     /* the source of a running COPY */
     const struct duck_write *write;
@@ -152,6 +153,9 @@ duckdb_value duck_value_of(const struct value *v);
 
 /* duck_scan.c, duck_function.c, duck_json.c: registration on one connection. */
 MUST_USE status duck_scan_register(struct duck *duck, duckdb_connection handle, struct error *err);
+/* Closes the sources that the statement before left open: what they read from goes with it, while
+ * the engine may keep its scans until the connection's next statement. */
+void duck_scans_close(struct duck_conn *conn);
 MUST_USE status duck_function_register(struct duck *duck, duckdb_connection handle,
                                        struct error *err);
 MUST_USE status duck_json_register(struct duck *duck, duckdb_connection handle, struct error *err);

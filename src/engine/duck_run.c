@@ -434,13 +434,15 @@ status duck_fetch(struct duck_result *result, const struct batch **batch, struct
     return STATUS_IS_OK;
 }
 
-/* A result that was not read to its end keeps its scans until the connection's next statement, and
- * scans hold the caller's view. An empty text ends them now, and is never run. */
+/* A result that was not read to its end keeps its scans until the connection's next statement. An
+ * empty text, which is never run, ends them now; not when the connection is being interrupted, or
+ * memory is short. But scans hold the caller's view: what is still open is closed in any case. */
 static void end_scans(struct duck_conn *conn)
 {
     duckdb_prepared_statement none = NULL;
     (void)duckdb_prepare(conn->handle, "", &none);
     duckdb_destroy_prepare(&none);
+    duck_scans_close(conn);
 }
 
 void duck_result_close(struct duck_result *result)
@@ -451,7 +453,7 @@ void duck_result_close(struct duck_result *result)
     struct duck_conn *conn = result->conn;
     drop_chunk(result);
     duckdb_destroy_result(&result->handle);
-    if (!result->is_done) {
+    if (!result->is_done || conn->scans != NULL) {
         end_scans(conn);
     }
     if (result->owned != NULL) {

@@ -25,8 +25,9 @@ struct bound_scan {
 struct running_scan {
     struct duck_conn *conn;
     struct duck_source source;
-    bool is_open;
+    bool is_open; /* then it is in conn->scans */
     bool is_done;
+    struct running_scan *next_open;
     struct batch *batch;
     unsigned
         *outputs; /* column of the batch per projected column; UINT_MAX: a row number, any value */
@@ -42,11 +43,40 @@ static void bound_release(void *p)
     mem_free(bound);
 }
 
+static void open_add(struct running_scan *run)
+{
+    run->is_open = true;
+    run->next_open = run->conn->scans;
+    run->conn->scans = run;
+}
+
+static void open_close(struct running_scan *run)
+{
+    struct running_scan **link = &run->conn->scans;
+    while (*link != run) {
+        CHECK(*link != NULL);
+        link = &(*link)->next_open;
+    }
+    *link = run->next_open;
+    run->is_open = false;
+    run->is_done = true;
+    if (run->source.close != NULL) {
+        run->source.close(run->source.state);
+    }
+}
+
+void duck_scans_close(struct duck_conn *conn)
+{
+    while (conn->scans != NULL) {
+        open_close(conn->scans);
+    }
+}
+
 static void running_release(void *p)
 {
     struct running_scan *run = p;
-    if (run->is_open && run->source.close != NULL) {
-        run->source.close(run->source.state);
+    if (run->is_open) {
+        open_close(run);
     }
     if (run->batch != NULL) {
         batch_destroy(run->batch);
@@ -257,7 +287,7 @@ static void init_scan(duckdb_init_info info)
     struct error err;
     error_clear(&err);
     if (status_ok(open_source(bound, wanted, &run->source, &err))) {
-        run->is_open = true;
+        open_add(run);
     } else {
         duckdb_init_set_error(info, duck_report(run->conn, &err));
     }

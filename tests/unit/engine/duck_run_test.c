@@ -349,6 +349,8 @@ TEST(duck_execute_past_its_deadline_ends_with_timeout)
         "SELECT count(*) FROM range(10000000) a, range(10000000) b",
         "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r",
         "SELECT count(*) FROM \"17.1\".messages",
+        "SELECT id FROM \"17.1\".messages",
+        "SELECT a.id FROM \"17.1\".messages a, range(10) b ORDER BY a.body || b.range LIMIT 5",
         "SELECT max(x) FROM (SELECT row_number() OVER () AS x FROM range(1000000000000))",
     };
     struct fixture f;
@@ -365,6 +367,7 @@ TEST(duck_execute_past_its_deadline_ends_with_timeout)
         EXPECT_STATUS(run_for_error(&f, &session, endless[i], deadline, &err), TIMEOUT);
         thread_join(&mover);
         EXPECT(err.id == ERROR_TIMEOUT);
+        EXPECT_UINT(session.closed, session.opened); /* now, not at the next statement */
         EXPECT_OK(run_for_error(&f, &session, "SELECT 1", 0, &err), &err);
     }
     EXPECT_UINT(session.closed, session.opened);
