@@ -162,7 +162,10 @@ static void expect_scan(struct transaction *t)
 static void random_text(struct rng *rng, bool may_be_empty, char out[WORLD_TEXT_MAX])
 {
     bool is_empty = may_be_empty && rng_below(rng, 3) == 0;
-    (void)snprintf(out, WORLD_TEXT_MAX, is_empty ? "" : "v%u", (unsigned)rng_below(rng, 100000));
+    out[0] = '\0';
+    if (!is_empty) {
+        (void)snprintf(out, WORLD_TEXT_MAX, "v%u", (unsigned)rng_below(rng, 100000));
+    }
 }
 
 static unsigned write_outside(struct world *w, struct contents *committed, struct rng *rng)
