@@ -36,9 +36,10 @@ double bloom_rate(uint64_t distinct, uint32_t bytes)
 {
     double load = (double)distinct / ((double)bytes / BLOOM_BLOCK_BYTES);
     double rate = 0;
+    int sign = 0; /* lgamma would keep it where all threads write it */
     unsigned end = (unsigned)(load + 12 * sqrt(load) + 20); /* what lies beyond is negligible */
     for (unsigned k = 1; k < end; k++) {
-        double share = exp(k * log(load) - load - lgamma(k + 1.0));
+        double share = exp(k * log(load) - load - lgamma_r(k + 1.0, &sign));
         rate += share * pow(1 - pow(1 - 1.0 / WORD_BITS, k), WORDS);
     }
     return rate;
