@@ -113,7 +113,15 @@ static status open_segments(struct query_engine *engine, struct duck **out, stru
                                    .provider = &engine->provider};
     TRY(fs_make_dirs(temp, err));
     TRY(fs_make_dirs(engine->cold_directory, err));
-    TRY(duck_open(&options, out, err));
+    struct duck *duck = NULL;
+    TRY(duck_open(&options, &duck, err));
+    /* Not for itself: on a disk that its segments fill, statements still find it. */
+    status result = make_empty_file(engine, duck, err);
+    if (!status_ok(result)) {
+        duck_close(duck);
+        return result;
+    }
+    *out = duck;
     log_info("query", "segment_engine_opened", "slots=%u", options.slot_count);
     return STATUS_IS_OK;
 }
