@@ -2,7 +2,13 @@
 #include "base/mem.h"
 #include "base/check.h"
 
+#include <malloc.h>
 #include <unistd.h>
+
+/* There when the allocator is: jemalloc, or that of a sanitizer. */
+__attribute__((weak)) int mallctl(const char *name, void *old, size_t *old_bytes, void *new,
+                                  size_t new_bytes);
+__attribute__((weak)) void __sanitizer_purge_allocator(void);
 
 static void *must(void *p, size_t bytes)
 {
@@ -78,4 +84,15 @@ uint64_t mem_resident_bytes(void)
     int n = fscanf(f, "%llu %llu", &total, &resident);
     (void)fclose(f);
     return n == 2 ? (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+void mem_purge(void)
+{
+    if (mallctl != NULL) {
+        (void)mallctl(MEM_PURGE_ALL, NULL, NULL, NULL, 0);
+    } else if (__sanitizer_purge_allocator != NULL) {
+        __sanitizer_purge_allocator();
+    } else {
+        (void)malloc_trim(0);
+    }
 }

@@ -29,4 +29,10 @@ MUST_USE void *mem_grow(void *array, size_t *capacity, size_t count, size_t item
 /* The resident set of this process in bytes, from /proc/self/statm; 0 when unknown. */
 uint64_t mem_resident_bytes(void);
 
+/* Gives pages of freed memory back to the system, where the allocator kept them: glibc's, jemalloc
+ * (which takes over in a release) and those of the sanitizers. Milliseconds, more with gigabytes.
+ */
+void mem_purge(void);
+#define MEM_PURGE_ALL "arena.4096.purge" /* of jemalloc: MALLCTL_ARENAS_ALL */
+
 #endif

@@ -94,7 +94,8 @@ struct duck {
     struct cond watch_cond;
     struct duck_conn *watched;
     bool is_closing;
-    bool is_asleep; /* the watchdog waits for a signal */
+    bool is_asleep;     /* the watchdog waits for a signal */
+    uint64_t purged_us; /* of the watchdog: when free memory was last given back */
     struct thread watchdog;
 };
 

@@ -9,6 +9,7 @@
 
 enum {
     TICK_MS = 10, /* while statements run */
+    PURGE_GAP_MS = 100,
     TICKS_BEFORE_SLEEP =
         100, /* idle ticks before it waits for a signal: a busy server never pays one */
     WATCH_STACK_BYTES = 256 * 1024
@@ -19,12 +20,38 @@ static bool has_passed(const struct duck_conn *conn, uint64_t now_us)
     return conn->deadline_us != 0 && now_us >= conn->deadline_us;
 }
 
+/* The engine brings a jemalloc of its own; a build of it without has no such function. */
+__attribute__((weak)) int duckdb_je_mallctl(const char *name, void *old, size_t *old_bytes,
+                                            void *new, size_t new_bytes);
+
+static void purge(void)
+{
+    if (duckdb_je_mallctl != NULL) {
+        (void)duckdb_je_mallctl(MEM_PURGE_ALL, NULL, NULL, NULL, 0);
+    }
+    mem_purge();
+}
+
+/* Memory that statements have given back still counts as resident while an allocator keeps it:
+ * the running ones are not ended for that of those before. So only what is left after a purge
+ * counts, and between purges nobody is ended. */
+static bool is_process_too_large(struct duck *duck)
+{
+    uint64_t limit = duck->options.resident_bytes_max;
+    uint64_t now_us = clock_mono_us(duck->options.clock);
+    if (limit == 0 || mem_resident_bytes() <= limit ||
+        now_us < duck->purged_us + PURGE_GAP_MS * UINT64_C(1000)) {
+        return false;
+    }
+    purge();
+    duck->purged_us = clock_mono_us(duck->options.clock);
+    return mem_resident_bytes() > limit;
+}
+
 /* Interrupts again at each tick: the engine clears the flag when it begins a statement. */
-static void look_at_all(struct duck *duck)
+static void look_at_all(struct duck *duck, bool is_too_large)
 {
     uint64_t now_us = clock_mono_us(duck->options.clock);
-    uint64_t limit = duck->options.resident_bytes_max;
-    bool is_too_large = limit != 0 && mem_resident_bytes() > limit;
     for (struct duck_conn *conn = duck->watched; conn != NULL; conn = conn->next_watched) {
         if (conn->stop == DUCK_STOP_NONE && has_passed(conn, now_us)) {
             conn->stop = DUCK_STOP_DEADLINE;
@@ -45,7 +72,10 @@ static void *watch(void *argument)
     while (!duck->is_closing) {
         if (duck->watched != NULL) {
             idle_ticks = 0;
-            look_at_all(duck);
+            lock_give(&duck->watch_lock); /* a purge takes its time */
+            bool is_too_large = is_process_too_large(duck);
+            lock_take(&duck->watch_lock);
+            look_at_all(duck, is_too_large);
         } else {
             idle_ticks++;
         }

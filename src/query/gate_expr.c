@@ -752,6 +752,58 @@ static status arrow(struct gate *g, struct gate_scope *scope, struct gate_cte *c
     return STATUS_IS_OK;
 }
 
+/* --- lists ---------------------------------------------------------------------------------------
+ */
+
+enum { IN_LIST_PLAIN_MAX = 4 }; /* of the engine: longer lists of constants become a join */
+
+/* A parameter, or one of those that stand for CURRENT_USER() and its like; a cast keeps it one. */
+static bool is_bare_value(const struct json *node)
+{
+    while (node != NULL && str_eq_c(gate_text(node, "class"), "CAST")) {
+        node = json_get(node, "child");
+    }
+    const struct json *arguments = node != NULL ? json_get(node, "children") : NULL;
+    str class = gate_text(node, "class");
+    return str_eq_c(class, "PARAMETER") ||
+           (str_eq_c(class, "FUNCTION") && arguments != NULL && arguments->as.children.count == 0);
+}
+
+static bool is_bare_value_in_list(const struct json *node)
+{
+    const struct json *children = json_get(node, "children");
+    str type = gate_text(node, "type");
+    return (str_eq_c(type, "COMPARE_IN") || str_eq_c(type, "COMPARE_NOT_IN")) && children != NULL &&
+           children->kind == JSON_ARRAY && children->as.children.count > IN_LIST_PLAIN_MAX + 1 &&
+           is_bare_value(children->as.children.first);
+}
+
+/* $1 IN (...) -> COALESCE($1) IN (...): DuckDB 1.4 fails to plan the former ("Unimplemented type
+ * for cast (VARCHAR -> "NULL")") when the list is one of constants. */
+static status bare_value_in_list(struct gate *g, struct gate_scope *scope, struct gate_cte *ctes,
+                                 const struct json *node, const struct class_row *row, str alias)
+{
+    static const char *const written[] = {"children", NULL};
+    const struct json *first = json_get(node, "children")->as.children.first;
+    json_write_object_begin(&g->w);
+    json_write_key(&g->w, "children");
+    json_write_array_begin(&g->w);
+    json_write_object_begin(&g->w);
+    write_head(g, "OPERATOR", "OPERATOR_COALESCE", STR_LIT(""));
+    json_write_key(&g->w, "children");
+    json_write_array_begin(&g->w);
+    TRY(gate_expr(g, scope, ctes, first));
+    json_write_array_end(&g->w);
+    json_write_object_end(&g->w);
+    for (const struct json *e = first->next; e != NULL; e = e->next) {
+        TRY(gate_expr(g, scope, ctes, e));
+    }
+    json_write_array_end(&g->w);
+    TRY(members(g, scope, ctes, node, row, written, alias));
+    json_write_object_end(&g->w);
+    return STATUS_IS_OK;
+}
+
 /* --- the doors ----------------------------------------------------------------------------------
  */
 
@@ -783,6 +835,9 @@ status gate_expr_as(struct gate *g, struct gate_scope *scope, struct gate_cte *c
     }
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
         if (str_eq_c(class, classes[i].class)) {
+            if (is_bare_value_in_list(node)) {
+                return bare_value_in_list(g, scope, ctes, node, &classes[i], alias);
+            }
             json_write_object_begin(&g->w);
             TRY(members(g, scope, ctes, node, &classes[i], NULL, alias));
             json_write_object_end(&g->w);

@@ -450,6 +450,34 @@ TEST(duck_execute_of_a_swelling_process_ends)
     fixture_close(&f);
 }
 
+/* What the allocators keep of statements that ended is given back, not held against the next. */
+TEST(duck_execute_after_a_swelling_statement_goes_on)
+{
+    struct fixture f;
+    struct error err;
+    fixture_open(&f, 1);
+    duck_close(f.duck);
+    mem_purge();
+    f.options.resident_bytes_max = mem_resident_bytes() + ((uint64_t)200 << 20);
+    EXPECT_OK(duck_open(&f.options, &f.duck, &err), &err);
+    struct fixture_session session = {.user = "alice"};
+    enum { PIECES = 20000, PIECE_BYTES = 20000 };
+    char **pieces = mem_alloc(PIECES * sizeof *pieces);
+    for (unsigned i = 0; i < PIECES; i++) {
+        pieces[i] = mem_alloc_zeroed(PIECE_BYTES);
+        memset(pieces[i], 1, PIECE_BYTES);
+    }
+    char *last = mem_alloc(1); /* the heap cannot just shrink */
+    for (unsigned i = 0; i < PIECES; i++) {
+        mem_free(pieces[i]);
+    }
+    mem_free(pieces);
+    /* long enough that the watchdog sees it */
+    EXPECT_OK(run_for_error(&f, &session, "SELECT count(*) FROM range(200000000)", 0, &err), &err);
+    mem_free(last);
+    fixture_close(&f);
+}
+
 #if defined(__SANITIZE_ADDRESS__)
 #define HAS_ASAN 1
 #elif defined(__has_feature)
