@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 #include "query/expression.h"
-#include "query/result.h"
+#include "query/row_columns.h"
 
 static unsigned seq_index(const struct schema *schema)
 {
@@ -125,14 +125,7 @@ void projection_want(const struct projection *p, uint64_t *wanted)
 
 static void put_field(struct buf *out, const struct projection *p, unsigned column, unsigned index)
 {
-    const struct schema *schema = p->schema;
-    bool is_system = column >= schema->column_count;
-    enum system_column system = (enum system_column)(column - schema->column_count);
-    const struct result_column field = {
-        .name = column_name(schema, column),
-        .type = is_system ? system_column_type(system) : schema->columns[column].type,
-        .is_primary_key = !is_system && schema->columns[column].is_primary_key,
-        .is_not_null = is_system || !schema->columns[column].is_nullable};
+    const struct result_column field = row_column(p->schema, column);
     if (index > 0) {
         buf_append_byte(out, ',');
     }

@@ -9,6 +9,29 @@ static void begin(struct results *r)
     }
 }
 
+/* Nothing when there is none. */
+static void append_flags(struct buf *out, const struct result_column *column)
+{
+    const struct {
+        const char *name;
+        bool is_set;
+    } flags[] = {{"pk", column->is_primary_key},
+                 {"nn", column->is_primary_key || column->is_not_null},
+                 {"uq", column->is_primary_key || column->is_unique}};
+    bool is_first = true;
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (flags[i].is_set) {
+            buf_append_c(out, is_first ? ",\"flags\":[\"" : ",\"");
+            buf_append_c(out, flags[i].name);
+            buf_append_byte(out, '"');
+            is_first = false;
+        }
+    }
+    if (!is_first) {
+        buf_append_byte(out, ']');
+    }
+}
+
 void result_append_field(struct buf *out, const struct result_column *column, unsigned index)
 {
     buf_append_c(out, "{\"name\":");
@@ -21,11 +44,7 @@ void result_append_field(struct buf *out, const struct result_column *column, un
     }
     buf_append_c(out, ",\"index\":");
     buf_append_u64_text(out, index);
-    if (column->is_primary_key) {
-        buf_append_c(out, ",\"flags\":[\"pk\",\"nn\",\"uq\"]");
-    } else if (column->is_not_null) {
-        buf_append_c(out, ",\"flags\":[\"nn\"]");
-    }
+    append_flags(out, column);
     buf_append_byte(out, '}');
 }
 

@@ -18,6 +18,7 @@ struct result_column {
     bool is_wire_text; /* data_type "Text" whatever the type (unsigned engine counts) */
     bool is_primary_key;
     bool is_not_null;
+    bool is_unique; /* so is every primary key, said or not */
     bool is_masked; /* cells go out as "***" */
 };
 

@@ -8,7 +8,8 @@ struct result_column row_column(const struct schema *schema, unsigned place)
         return (struct result_column){.name = c->name,
                                       .type = c->type,
                                       .is_primary_key = c->is_primary_key,
-                                      .is_not_null = !c->is_nullable};
+                                      .is_not_null = !c->is_nullable,
+                                      .is_unique = c->is_unique};
     }
     enum system_column s = (enum system_column)(place - schema->column_count);
     return (struct result_column){.name = str_from(system_column_name(s)),

@@ -1,6 +1,6 @@
 /* query/row_columns.h -- columns of a result that shows rows of one table.
- * For:      SELECT by key and RETURNING: the same names, types and flags, and the same `*`.
- * Places:   as expressions see a row: the schema's columns, then _seq, _updated, _deleted. */
+ * For:      SELECT by key, RETURNING, subscriptions: the same names, types and flags, and the same
+ * `*`. Places:   as expressions see a row: the schema's columns, then _seq, _updated, _deleted. */
 #ifndef QUERY_ROW_COLUMNS_H
 #define QUERY_ROW_COLUMNS_H
 

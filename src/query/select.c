@@ -28,6 +28,7 @@ static struct result_column column_of(const struct run *run, const struct gate_p
             column.type = out->column->type;
             column.is_primary_key = out->column->is_primary_key;
             column.is_not_null = !out->column->is_nullable;
+            column.is_unique = out->column->is_unique;
         } else if (out->table != NULL && out->system_column >= 0) {
             column.is_not_null = true;
         }

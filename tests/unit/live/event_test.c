@@ -92,6 +92,25 @@ TEST(event_row_of_a_star_has_what_its_form_wants)
     close_schema();
 }
 
+TEST(projection_schema_flags_key_required_and_unique_columns)
+{
+    struct column columns[] = {column(1, STR_LIT("id"), TYPE_BIGINT, true),
+                               column(2, STR_LIT("v"), TYPE_TEXT, false)};
+    columns[1].is_unique = true;
+    arena_init(&arena);
+    buf_init(&out);
+    schema =
+        schema_create((table_id){7}, 1, TABLE_SHARED, STR_LIT("app"), STR_LIT("t"), columns, 2);
+    struct projection p = project((const char *const[]){"v", "id", "_seq"}, 3, false);
+    projection_append_schema(&out, &p);
+    EXPECT_STR(
+        buf_str(&out),
+        "[{\"name\":\"v\",\"data_type\":\"Text\",\"index\":0,\"flags\":[\"uq\"]},"
+        "{\"name\":\"id\",\"data_type\":\"BigInt\",\"index\":1,\"flags\":[\"pk\",\"nn\",\"uq\"]},"
+        "{\"name\":\"_seq\",\"data_type\":\"BigInt\",\"index\":2,\"flags\":[\"nn\"]}]");
+    close_schema();
+}
+
 TEST(event_row_of_a_projection_has_its_columns_and_seq)
 {
     static const char *const names[] = {"V", "v", "_updated"};

@@ -18,7 +18,7 @@ static const struct result_column columns[] = {
     {.name = {"n\"m", 3}, .type = {.id = TYPE_INT}, .is_not_null = true},
     {.name = {"d", 1}, .type = {.id = TYPE_DECIMAL, .precision = 10, .scale = 2}},
     {.name = {"e", 1}, .type = {.id = TYPE_EMBEDDING, .dimension = 2}},
-    {.name = {"raw", 3}, .type = {.id = TYPE_JSON}, .is_raw_json = true},
+    {.name = {"raw", 3}, .type = {.id = TYPE_JSON}, .is_raw_json = true, .is_unique = true},
     {.name = {"u", 1}, .type = {.id = TYPE_BIGINT}, .is_wire_text = true},
     {.name = {"hash", 4}, .type = {.id = TYPE_TEXT}, .is_masked = true}};
 enum { COLUMNS = sizeof columns / sizeof columns[0] };
@@ -49,7 +49,8 @@ TEST(result_of_rows_has_schema_rows_count_and_user)
         "\"nn\",\"uq\"]},{\"name\":\"n\\\"m\",\"data_type\":\"Int\",\"index\":1,\"flags\":[\"nn\"]"
         "},{\"name\":\"d\",\"data_type\":{\"Decimal\":{\"precision\":10,\"scale\":2}},\"index\":2}"
         ",{\"name\":\"e\",\"data_type\":{\"Embedding\":2},\"index\":3},{\"name\":\"raw\","
-        "\"data_type\":\"Json\",\"index\":4},{\"name\":\"u\",\"data_type\":\"Text\",\"index\":5},"
+        "\"data_type\":\"Json\",\"index\":4,\"flags\":[\"uq\"]},{\"name\":\"u\",\"data_type\":"
+        "\"Text\",\"index\":5},"
         "{\"name\":\"hash\",\"data_type\":\"Text\",\"index\":6}],\"rows\":[[\"5\",-7,\"-0.05\","
         "[1.0,-2.5],[1,{\"a\":2}],\"9\",\"***\"],[null,null,null,null,null,null,null]],"
         "\"row_count\":2,\"as_user\":\"al\\\"ice\"}");
