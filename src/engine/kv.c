@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "engine/kv_backend.h"
+#include "engine/kv_cache.h"
 #include "engine/kv_head.h"
 
 #include <errno.h>
@@ -38,6 +39,7 @@ void kv_store_init(struct kv_store *store, const struct kv_backend *backend)
 void kv_store_release(struct kv_store *store)
 {
     CHECK(store->oldest_view == NULL);
+    kv_cache_destroy(store->cache);
     while (store->watches != NULL) {
         struct kv_watch_entry *entry = store->watches;
         store->watches = entry->next;
@@ -75,6 +77,16 @@ static void check_txn(const struct kv_txn *txn)
     }
 }
 
+/* Known to be written, or known not to be: the cache may learn again. */
+static void end_commit(void *context, status result, const struct kv_head *heads)
+{
+    struct kv_store *store = context;
+    if (status_ok(result) || result.code == STATUS_CONFLICT || result.code == STATUS_STORAGE_FULL) {
+        kv_cache_end_write(store->cache);
+    }
+    store->done(store->done_context, result, heads);
+}
+
 void kv_commit(struct kv_store *store, const struct kv_txn *txns, size_t txn_count, bool sync,
                kv_done_fn *done, void *context)
 {
@@ -88,7 +100,14 @@ void kv_commit(struct kv_store *store, const struct kv_txn *txns, size_t txn_cou
         done(context, status_from(injected == ENOSPC ? STATUS_STORAGE_FULL : STATUS_IO), NULL);
         return;
     }
-    store->backend->commit(store, txns, txn_count, sync, done, context);
+    if (store->cache == NULL) {
+        store->backend->commit(store, txns, txn_count, sync, done, context);
+        return;
+    }
+    kv_cache_begin_write(store->cache, txns, txn_count);
+    store->done = done;
+    store->done_context = context;
+    store->backend->commit(store, txns, txn_count, sync, end_commit, store);
 }
 
 bool kv_group_is_atomic(const struct kv_store *store)
@@ -204,6 +223,35 @@ status kv_get(struct kv_store *store, struct kv_view *view, enum kv_family famil
     CHECK(family < KV_FAMILY_COUNT);
     CHECK(view == NULL || view->store == store);
     return store->backend->get(store, view, family, key, mode, arena, value, found, err);
+}
+
+void kv_use_cache(struct kv_store *store, size_t bytes_max)
+{
+    CHECK(store->cache == NULL);
+    store->cache = bytes_max > 0 ? kv_cache_create(bytes_max) : NULL;
+}
+
+status kv_get_newest(struct kv_store *store, enum kv_family family, str key, enum kv_get_mode mode,
+                     struct arena *arena, str *value, bool *found, struct error *err)
+{
+    uint64_t ticket = 0;
+    if (store->cache != NULL && kv_cache_get(store->cache, family, key, arena, value, &ticket)) {
+        *found = true;
+        return STATUS_IS_OK;
+    }
+    TRY(kv_get(store, NULL, family, key, mode, arena, value, found, err));
+    if (store->cache != NULL && *found) {
+        kv_cache_put(store->cache, family, key, *value, ticket);
+    }
+    return STATUS_IS_OK;
+}
+
+void kv_cache_statistics(struct kv_store *store, struct kv_cache_statistics *out)
+{
+    *out = (struct kv_cache_statistics){0};
+    if (store->cache != NULL) {
+        kv_cache_statistics_get(store->cache, out);
+    }
 }
 
 struct kv_cursor *kv_cursor_open(struct kv_view *view, enum kv_family family, str lo, str hi,

@@ -106,6 +106,24 @@ MUST_USE status kv_get(struct kv_store *store, struct kv_view *view, enum kv_fam
                        enum kv_get_mode mode, struct arena *arena, str *value, bool *found,
                        struct error *err);
 
+/* Newest values of single keys, kept in memory. */
+struct kv_cache_statistics {
+    uint64_t entries;
+    uint64_t bytes;
+    uint64_t hits;
+    uint64_t misses;
+};
+
+/* From now on kv_get_newest keeps up to about `bytes_max` bytes (0: none). Once, before the store
+ * is shared. */
+void kv_use_cache(struct kv_store *store, size_t bytes_max);
+/* As kv_get without a view, through the cache: the newest committed value at some moment of the
+ * call, and never one older than a value that an earlier read gave. */
+MUST_USE status kv_get_newest(struct kv_store *store, enum kv_family family, str key,
+                              enum kv_get_mode mode, struct arena *arena, str *value, bool *found,
+                              struct error *err);
+void kv_cache_statistics(struct kv_store *store, struct kv_cache_statistics *out);
+
 enum kv_direction { KV_FORWARD, KV_REVERSE };
 /* A walk over [lo, hi) of a family, ascending or descending. `hi` empty: no upper bound. The view
  * stays open as long as the cursor; closed by kv_cursor_close. */

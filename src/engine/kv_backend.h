@@ -8,6 +8,7 @@
 
 #include "engine/kv.h"
 
+struct kv_cache;
 struct kv_watch_entry;
 
 struct kv_backend {
@@ -41,6 +42,11 @@ struct kv_backend {
 
 struct kv_store {
     const struct kv_backend *backend;
+    struct kv_cache *cache; /* NULL: none */
+    /* of the one thread that commits, while a commit runs */
+    kv_done_fn *done;
+    void *done_context;
+
     struct lock lock; /* KV_VIEWS; guards all below */
     struct kv_view *oldest_view;
     struct kv_view *newest_view;

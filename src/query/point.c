@@ -100,7 +100,7 @@ static status answer(struct point *p, const struct key_condition *condition, boo
 {
     struct run *run = p->run;
     struct read_context rc;
-    read_context_of(&rc, run);
+    read_context_of_point(&rc, run);
     struct found_row found = {0};
     status result = STATUS_IS_OK;
     if (wants_row) {

@@ -11,31 +11,40 @@ struct read_table {
     struct table_read *read; /* NULL until opened */
 };
 
+static struct read_context without_view(struct query_engine *engine, const struct session *session,
+                                        const struct catalog_snapshot *snapshot, unsigned slot,
+                                        struct arena *arena)
+{
+    return (struct read_context){.engine = engine,
+                                 .session = session,
+                                 .snapshot = catalog_share(snapshot),
+                                 .arena = arena,
+                                 .slot = {slot, slot}};
+}
+
 void read_context_init(struct read_context *rc, struct query_engine *engine,
                        const struct session *session, const struct catalog_snapshot *snapshot,
                        unsigned slot, struct arena *arena)
 {
-    *rc = (struct read_context){.engine = engine,
-                                .session = session,
-                                .snapshot = catalog_share(snapshot),
-                                .view = kv_view_open(engine->store),
-                                .arena = arena,
-                                .slot = {slot, slot}};
+    *rc = without_view(engine, session, snapshot, slot, arena);
+    rc->view = kv_view_open(engine->store);
+}
+
+void read_context_of_point(struct read_context *rc, const struct run *run)
+{
+    *rc = without_view(run->engine, &run->session, run->snapshot, run->slot, run->arena);
+    if (run->transaction != NULL) {
+        rc->view = transaction_view(run->transaction);
+        rc->staged = transaction_staged(run->transaction);
+    }
 }
 
 void read_context_of(struct read_context *rc, const struct run *run)
 {
-    if (run->transaction == NULL) {
-        read_context_init(rc, run->engine, &run->session, run->snapshot, run->slot, run->arena);
-        return;
+    read_context_of_point(rc, run);
+    if (rc->view == NULL) {
+        rc->view = kv_view_open(rc->engine->store);
     }
-    *rc = (struct read_context){.engine = run->engine,
-                                .session = &run->session,
-                                .snapshot = catalog_share(run->snapshot),
-                                .view = transaction_view(run->transaction),
-                                .arena = run->arena,
-                                .slot = {run->slot, run->slot},
-                                .staged = transaction_staged(run->transaction)};
 }
 
 void read_context_release(struct read_context *rc)
@@ -76,6 +85,9 @@ status read_context_table(struct read_context *rc, const struct table *table, en
     if (rc->staged != NULL && table->kind == TABLE_STREAM) {
         return error_set(err, ERROR_INVALID_OPERATION,
                          "stream tables are not supported inside explicit transactions");
+    }
+    if (rc->view == NULL) {
+        rc->view = kv_view_open(rc->engine->store);
     }
     if (t->read == NULL) {
         TRY(table_read_open(rc->engine->rows, rc->view, &t->part, rc->slot, mode, rc->arena,

@@ -16,8 +16,8 @@ struct read_context {
     struct query_engine *engine;
     const struct session *session;
     const struct catalog_snapshot *snapshot; /* counted */
-    struct kv_view *view;
-    struct arena *arena; /* the request's */
+    struct kv_view *view;                    /* NULL: not yet opened (read_context_of_point) */
+    struct arena *arena;                     /* the request's */
     struct cold_slot slot;
     struct read_table *tables;
     struct prune_run prune;      /* of the running SELECT; zeroed: it needs all files */
@@ -34,6 +34,9 @@ void read_context_init(struct read_context *rc, struct query_engine *engine,
                        unsigned slot, struct arena *arena);
 /* What a statement reads through: the view of its transaction, or one of now. */
 void read_context_of(struct read_context *rc, const struct run *run);
+/* The same for a statement that reads one row: outside a transaction the newest version does, and
+ * the view is opened only when the row is not hot. */
+void read_context_of_point(struct read_context *rc, const struct run *run);
 void read_context_release(struct read_context *rc);
 
 /* The session's part of a table: its own partition, or the shared one. Lives in the arena. */

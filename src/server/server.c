@@ -76,6 +76,7 @@ static status open_kv(struct server *server, struct error *err)
 static status open_committer(struct server *server, struct error *err)
 {
     snowflake_init(&server->ids, server->clock, server->config->server_node_id, 0);
+    kv_use_cache(server->kv, server->config->storage_row_cache_bytes);
     TRY(kv_lease_open(server->kv, &server->ids, &server->lease, err));
     struct committer_options options = {.store = server->kv,
                                         .clock = server->clock,

@@ -255,6 +255,15 @@ status table_get(struct table_read *read, str key, enum kv_get_mode mode,
     return STATUS_IS_OK;
 }
 
+/* From the view, or the newest. */
+static status get_value(struct kv_store *kv, struct kv_view *view, enum kv_family family, str key,
+                        enum kv_get_mode mode, struct arena *arena, str *value, bool *found,
+                        struct error *err)
+{
+    return view != NULL ? kv_get(kv, view, family, key, mode, arena, value, found, err)
+                        : kv_get_newest(kv, family, key, mode, arena, value, found, err);
+}
+
 status table_get_hot(struct store *store, struct kv_view *view, const struct table_part *part,
                      str key, enum kv_get_mode mode, struct arena *arena, struct table_row *out,
                      bool *is_elsewhere, struct error *err)
@@ -266,8 +275,8 @@ status table_get_hot(struct store *store, struct kv_view *view, const struct tab
     struct table_row row = {.tier = TIER_HOT};
     *is_elsewhere = false;
     str value = {0};
-    status result = kv_get(kv, view, KV_KEY_INDEX, part_key(&scratch, part, KEY_INDEX, key), mode,
-                           arena, &value, &row.found, err);
+    status result = get_value(kv, view, KV_KEY_INDEX, part_key(&scratch, part, KEY_INDEX, key),
+                              mode, arena, &value, &row.found, err);
     struct key_entry entry = {0};
     if (status_ok(result) && row.found) {
         result = key_entry_decode(value, &entry, err);
@@ -275,10 +284,12 @@ status table_get_hot(struct store *store, struct kv_view *view, const struct tab
     if (status_ok(result) && row.found) {
         row.seq = entry.seq;
         row.is_deleted = entry.is_deleted;
-        /* A version is in `r` exactly when it is above flushed_seq of the same view. */
+        /* A version is in `r` exactly when it is above flushed_seq of the same view. Without a view
+         * it may just have left: the caller looks again with one. */
         bool is_hot = false;
-        result = kv_get(kv, view, part->family, part_number_key(&scratch, part, KEY_ROW, entry.seq),
-                        mode, arena, &row.bytes, &is_hot, err);
+        result =
+            get_value(kv, view, part->family, part_number_key(&scratch, part, KEY_ROW, entry.seq),
+                      mode, arena, &row.bytes, &is_hot, err);
         *is_elsewhere = !is_hot && !entry.is_deleted; /* nobody reads a cold tombstone by key */
     }
     buf_release(&scratch);

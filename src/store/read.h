@@ -48,7 +48,8 @@ MUST_USE status table_get(struct table_read *read, str key, enum kv_get_mode mod
                           const struct schema *schema, struct table_row *out, struct error *err);
 /* The same for rows that need no table state: *is_elsewhere false: `out` is the answer (absent, or
  * a hot row); true: the row is cold, ask table_get. One look-up less on the way of every hot point
- * read. Not for STREAM tables, whose rows expire. */
+ * read. Without a view it is the newest (kv_get_newest), and `elsewhere` may also be a row
+ * that moved meanwhile: ask with a view. Not for STREAM tables, whose rows expire. */
 MUST_USE status table_get_hot(struct store *store, struct kv_view *view,
                               const struct table_part *part, str key, enum kv_get_mode mode,
                               struct arena *arena, struct table_row *out, bool *is_elsewhere,

@@ -25,6 +25,36 @@ static status write_key(struct kv_store *store, str key, bool sync, struct kv_tx
     return o.result;
 }
 
+/* What is not known to be written is not kept; what is known not to be leaves the cache at work. */
+TEST(kv_get_newest_after_a_commit_that_failed_tells_what_the_store_has)
+{
+    static const struct {
+        enum kv_mem_fault fault;
+        const char *newest;
+    } cases[] = {{KV_MEM_UNKNOWN_APPLIED, "v"},
+                 {KV_MEM_UNKNOWN_NOT_APPLIED, "old"},
+                 {KV_MEM_STORAGE_FULL, "old"},
+                 {KV_MEM_CONFLICT, "old"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct kv_store *store = kv_mem_open();
+        kv_use_cache(store, 1 << 20);
+        WRITE_A(store, 1, put(KV_USER_TABLE, KEY("a"), STR_LIT("old")));
+        expect_newest(store, KV_USER_TABLE, KEY("a"), "old");
+        kv_mem_script(store, &cases[i].fault, 1);
+        EXPECT(!status_ok(write_key(store, KEY("a"), true, NULL)));
+        expect_newest(store, KV_USER_TABLE, KEY("a"), cases[i].newest);
+        WRITE_A(store, 2, put(KV_USER_TABLE, KEY("b"), STR_LIT("b")));
+        struct kv_cache_statistics before;
+        struct kv_cache_statistics after;
+        expect_newest(store, KV_USER_TABLE, KEY("a"), cases[i].newest);
+        kv_cache_statistics(store, &before);
+        expect_newest(store, KV_USER_TABLE, KEY("a"), cases[i].newest);
+        kv_cache_statistics(store, &after);
+        EXPECT_UINT(after.hits, before.hits + 1);
+        kv_close(store);
+    }
+}
+
 TEST(kv_mem_power_cut_returns_to_the_last_synced_commit)
 {
     struct kv_store *store = kv_mem_open();
