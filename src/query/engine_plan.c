@@ -264,6 +264,9 @@ static status execute(struct run *run, struct engine_plan *plan, struct duck_con
     rc->prune = (struct prune_run){plan->gate.prune, values, count}; /* read by files_list */
     struct duck_statement *statement = NULL;
     TRY(duck_prepare(conn, plan->gate.text, types, count, &statement, err));
+    if (rows == NULL) {
+        return STATUS_IS_OK;
+    }
     struct duck_result *result = NULL;
     TRY(duck_execute(statement, values, count, run->deadline_us, &result, err));
     status outcome = rows->begin(rows->context, plan, result, err);
@@ -280,7 +283,7 @@ static status run_on_engine(struct run *run, struct duck *duck, str text, enum e
 {
     struct engine_plan *plan = NULL;
     TRY(engine_plan_get(run, duck, text, limits, &plan, err));
-    if (plan->gate.table_count > 0) {
+    if (rows != NULL && plan->gate.table_count > 0) {
         observe_table(run->query, plan->gate.tables[0].namespace_name, plan->gate.tables[0].name);
     }
     struct read_context rc;
@@ -348,6 +351,7 @@ status engine_run(struct run *run, str text, enum engine_limits limits,
  */
 
 struct each_row {
+    find_rows_width_fn *tell_width;
     find_rows_fn *fn;
     void *context;
     struct value *row;
@@ -359,11 +363,11 @@ static status each_begin(void *context, const struct engine_plan *plan,
                          const struct duck_result *result, struct error *err)
 {
     (void)plan;
-    (void)err;
     struct each_row *each = context;
     each->width = duck_result_column_count(result);
     each->row = ARENA_ARRAY(each->arena, struct value, each->width + 1);
-    return STATUS_IS_OK;
+    return each->tell_width != NULL ? each->tell_width(each->context, each->width, err)
+                                    : STATUS_IS_OK;
 }
 
 static status each_rows(void *context, const struct batch *batch, struct error *err)
@@ -378,10 +382,10 @@ static status each_rows(void *context, const struct batch *batch, struct error *
     return STATUS_IS_OK;
 }
 
-status find_rows_select(struct run *run, str query, find_rows_fn *fn, void *context,
-                        struct error *err)
+status find_rows_select(struct run *run, str query, find_rows_width_fn *width, find_rows_fn *fn,
+                        void *context, struct error *err)
 {
-    struct each_row each = {.fn = fn, .context = context, .arena = run->arena};
+    struct each_row each = {.tell_width = width, .fn = fn, .context = context, .arena = run->arena};
     struct engine_rows rows = {&each, each_begin, each_rows};
     return engine_run(run, query, ENGINE_UNLIMITED, &rows, err);
 }

@@ -49,7 +49,8 @@ struct engine_rows {
     status (*rows)(void *context, const struct batch *batch, struct error *err);
 };
 
-/* Runs a SELECT text for the run's session from the gate to the last row. */
+/* Runs a SELECT text for the run's session from the gate to the last row. `rows` NULL: it is
+ * prepared and not run, for the errors that it would have itself. */
 MUST_USE status engine_run(struct run *run, str text, enum engine_limits limits,
                            const struct engine_rows *rows, struct error *err);
 

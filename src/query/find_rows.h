@@ -40,10 +40,12 @@ MUST_USE status find_rows_get_key(struct run *run, struct read_context *rc,
                                   str key, const struct eval *rest, struct found_row *out,
                                   struct error *err);
 
-/* Runs a SELECT (any text; it passes the gate) and gives its rows one by one. No default limit. */
+/* Runs a SELECT (any text; it passes the gate) and gives its rows one by one. No default limit.
+ * `width` (may be NULL) is told the number of columns once, before any row, and may refuse it. */
+typedef status find_rows_width_fn(void *context, unsigned count, struct error *err);
 typedef status find_rows_fn(void *context, const struct value *values, unsigned count,
                             struct error *err);
-MUST_USE status find_rows_select(struct run *run, str query, find_rows_fn *fn, void *context,
-                                 struct error *err);
+MUST_USE status find_rows_select(struct run *run, str query, find_rows_width_fn *width,
+                                 find_rows_fn *fn, void *context, struct error *err);
 
 #endif

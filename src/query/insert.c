@@ -170,14 +170,20 @@ struct query_rows {
     unsigned count;
 };
 
+/* Before any row: a SELECT that finds none is as wrong. */
+static status check_width(void *context, unsigned count, struct error *err)
+{
+    const struct query_rows *rows = context;
+    return count == rows->in->width
+               ? STATUS_IS_OK
+               : error_set(err, ERROR_INVALID_OPERATION,
+                           "INSERT has %u columns, its SELECT gives %u", rows->in->width, count);
+}
+
 static status take_row(void *context, const struct value *values, unsigned count, struct error *err)
 {
     struct query_rows *rows = context;
     struct insert *in = rows->in;
-    if (count != in->width) {
-        return error_set(err, ERROR_INVALID_OPERATION, "INSERT has %u columns, its SELECT gives %u",
-                         in->width, count);
-    }
     memset(in->given, 0, in->schema->column_count * sizeof *in->given);
     for (unsigned i = 0; i < count; i++) {
         unsigned at = (unsigned)in->column_of[i];
@@ -192,7 +198,7 @@ static status take_row(void *context, const struct value *values, unsigned count
 static status add_query(struct insert *in, struct error *err)
 {
     struct query_rows rows = {in, 0};
-    return find_rows_select(in->run, in->part->query, take_row, &rows, err);
+    return find_rows_select(in->run, in->part->query, check_width, take_row, &rows, err);
 }
 
 /* -- the statement ------------------------------------------------------------------------------

@@ -288,7 +288,7 @@ static status change_by_query(struct update *u, struct error *err)
     buf_init(&u->bytes);
     buf_init(&u->key);
     arena_init(&u->scratch);
-    status result = find_rows_select(u->run, select_text(u), change_found, u, err);
+    status result = find_rows_select(u->run, select_text(u), NULL, change_found, u, err);
     if (u->has_context) {
         read_context_release(&u->rc);
     }
