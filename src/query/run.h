@@ -109,8 +109,8 @@ void query_close_caches(struct query_engine *engine);
  * go; a statement that still names them answers CONFLICT and is bound again. */
 void query_forget_table(struct query_engine *engine, table_id id, uint32_t version);
 
-/* select.c: could the body of CREATE VIEW run: its errors are those of the SELECT. Its text with the
- * column list applied. */
+/* select.c: could the body of CREATE VIEW run: its errors are those of the SELECT. Its text with
+ * the column list applied. */
 MUST_USE status run_check_view(struct run *run, str ns, const struct create_view_part *part,
                                struct error *err);
 str run_view_text(struct run *run, const struct create_view_part *part);
