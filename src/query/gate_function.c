@@ -27,6 +27,10 @@ static const struct function_row table_functions[] = {
 #define TABLE_FUNCTION(name, class, note) {name, class, note},
 #include "query/functions.def"
 };
+static const struct function_row absent_table_functions[] = {
+#define ABSENT_TABLE_FUNCTION(name, of) {name, DENY, of},
+#include "query/functions.def"
+};
 static const struct function_row window_functions[] = {
 #define WINDOW_FUNCTION(name) {name, ALLOW, ""},
 #include "query/functions.def"
@@ -40,6 +44,7 @@ static const struct function_row window_functions[] = {
 enum {
     FUNCTION_COUNT = sizeof functions / sizeof functions[0],
     CONTRACT_COUNT = sizeof contract_functions / sizeof contract_functions[0],
+    ABSENT_COUNT = sizeof absent_table_functions / sizeof absent_table_functions[0],
     TABLE_COUNT = sizeof table_functions / sizeof table_functions[0],
     WINDOW_COUNT = sizeof window_functions / sizeof window_functions[0]
 };
@@ -127,6 +132,10 @@ status gate_function_use(struct gate *g, str name, bool is_window, str *out, int
 
 status gate_table_function_use(struct gate *g, str name)
 {
+    const struct function_row *absent = find(absent_table_functions, ABSENT_COUNT, name);
+    if (absent != NULL) {
+        return error_set(g->err, ERROR_NOT_IMPLEMENTED, "%s (%s)", absent->note, absent->name);
+    }
     if (gate_class_of_table_function(name) != GATE_ALLOW) {
         return gate_refuse(g, "table function '" STR_FMT "' is not available", STR(name));
     }
