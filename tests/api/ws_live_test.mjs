@@ -304,6 +304,8 @@ test('queries that are no subscription are refused with the contract\'s texts', 
     assert.match(await refused(ws, sql), new RegExp(`^INVALID_SQL: Invalid SQL: ${text}$`), sql);
   }
   assert.equal(await refused(ws, 'SELECT * FROM app.nowhere'), 'NOT_FOUND: Not found: Table not found: app.nowhere');
+  await server.exec(`CREATE VIEW app.seen AS SELECT * FROM ${t}`);
+  assert.equal(await refused(ws, 'SELECT * FROM app.seen'), 'NOT_FOUND: Not found: Table not found: app.seen'); // a view is no table
   ws.subscribe('', `SELECT * FROM ${t}`, {});
   assert.deepEqual(await ws.next(), {
     type: 'error', subscription_id: 'invalid_subscription', code: 'INVALID_SUBSCRIPTION_ID', message: 'Subscription ID cannot be empty',
