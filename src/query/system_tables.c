@@ -457,10 +457,12 @@ static status each_column(struct read_context *rc, const struct schema *schema,
             continue;
         }
         ordinal++;
-        struct system_column_row row = {.id = ordinal,
+        struct system_column_row row = {.id = COLUMN_ID_SYSTEM + (uint32_t)s,
                                         .name = str_from(name),
                                         .type = system_column_type((enum system_column)s),
-                                        .default_value = value_null(type_of(TYPE_TEXT)),
+                                        .default_value = s == SYSTEM_DELETED
+                                                             ? value_text(STR_LIT("false"))
+                                                             : value_null(type_of(TYPE_TEXT)),
                                         .ordinal = ordinal};
         TRY(fn(context, &row, err));
     }

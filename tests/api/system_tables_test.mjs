@@ -94,6 +94,12 @@ test('DESCRIBE TABLE, with HISTORY and VERSION, DESCRIBE and SHOW COLUMNS have t
   assert.deepEqual((await server.rows('DESCRIBE TABLE st.notes VERSION 1')).map((r) => r.column_name), names.filter((n) => n !== 'late'));
   await fails('DESCRIBE TABLE st.notes VERSION 3', 'SQL_EXECUTION_ERROR', 'schema version 3 of table st.notes does not exist');
   await fails('DESCRIBE TABLE st.nothing', 'SQL_EXECUTION_ERROR', "table 'st.nothing' not found");
+  // ids are those of the stored schema, one per column and the same in every version
+  const stored = (await server.rows("SELECT columns FROM system.schemas WHERE table_name = 'notes' AND namespace_id = 'st' AND is_latest"))[0].columns;
+  const ids = JSON.parse(stored).map((c) => [c.column_name, String(c.column_id)]);
+  assert.deepEqual(newest.rows.map((r) => [r[0], r[2]]), ids);
+  assert.equal(new Set(history.map((r) => r.column_id)).size, names.length);
+  assert.deepEqual((await server.exec("SELECT column_name, column_id FROM system.columns WHERE table_name = 'notes' AND namespace_id = 'st' ORDER BY ordinal")).rows, ids);
   const engine = await server.exec('DESCRIBE st.notes');
   assert.deepEqual(fields(engine), ['column_name Text', 'data_type Text', 'is_nullable Text']);
   assert.deepEqual(engine.rows.slice(0, 3), [['id', 'Int64', 'NO'], ['v', 'Utf8', 'YES'], ['d', 'Decimal128(10, 2)', 'YES']]);
