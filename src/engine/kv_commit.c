@@ -820,7 +820,12 @@ status commit_get(struct commit_txn *txn, enum kv_family family, str key, str *v
     if (overlay_find(&c->overlay, family, key, value, found)) {
         return STATUS_IS_OK;
     }
-    TRY(kv_get(c->store, NULL, family, key, KV_MAY_BLOCK, &txn->group->arena, value, found, err));
+    struct arena *arena = &txn->group->arena;
+    if (family == KV_SYSTEM) { /* what every group asks for, and few change */
+        TRY(kv_get_newest(c->store, family, key, KV_MAY_BLOCK, arena, value, found, err));
+    } else {
+        TRY(kv_get(c->store, NULL, family, key, KV_MAY_BLOCK, arena, value, found, err));
+    }
     overlay_remember(&c->overlay, family, key, *value, *found);
     return STATUS_IS_OK;
 }

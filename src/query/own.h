@@ -9,6 +9,7 @@ enum { QUERY_ATTEMPTS_MAX = 4 }; /* a statement that lost a race is run again 3 
 
 struct query_state_own {
     const struct sql_piece *pieces;
+    const struct statement *parsed;      /* of the one piece, when it was parsed before; or NULL */
     const struct statement **statements; /* parsed, as they will run */
     struct session *sessions;            /* of each: EXECUTE AS changes it */
     unsigned count;

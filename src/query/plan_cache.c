@@ -33,9 +33,11 @@ void plan_give(struct plan *plan)
 
 static void collect(void *context, struct metric_samples *out)
 {
+    struct plan_cache *cache = context;
     struct plan_cache_statistics statistics;
-    plan_cache_statistics_get(context, &statistics);
-    metric_sample_cache(out, "plan", statistics.hits, statistics.misses, statistics.entries);
+    plan_cache_statistics_get(cache, &statistics);
+    metric_sample_cache(out, cache->options.name, statistics.hits, statistics.misses,
+                        statistics.entries);
 }
 
 struct plan_cache *plan_cache_create(const struct plan_cache_options *options)

@@ -21,6 +21,7 @@ struct plan {
 void plan_give(struct plan *plan);
 
 struct plan_cache_options {
+    const char *name; /* of its metrics; static */
     const struct clock *clock;
     uint32_t entries_max; /* above it the least recently used goes; 0: nothing is kept */
     uint32_t ttl_s;       /* after which a plan that nobody used is forgotten; 0: never */

@@ -111,6 +111,7 @@ struct duck *query_engine_duck_if_open(struct query_engine *engine);
  * (gives how many went). Any thread. */
 struct query_cache_statistics {
     struct plan_cache_statistics plans;
+    struct plan_cache_statistics parsed;
     struct system_cache_statistics system;
 };
 void query_cache_statistics_get(struct query_engine *engine, struct query_cache_statistics *out);

@@ -9,6 +9,7 @@
 #include "query/mutant.h"
 #include "query/observe.h"
 #include "query/own.h"
+#include "query/parsed.h"
 #include "query/transaction.h"
 
 static run_fn *const handlers[STATEMENT_KIND_COUNT] = {
@@ -156,9 +157,23 @@ void run_message(struct run *run, const char *format, ...)
 /* -- parsing and rights, before anything runs ---------------------------------------------------
  */
 
+static void give_parsed(void *parsed)
+{
+    plan_give(parsed);
+}
+
 static status split(struct query *query, struct error *err)
 {
     struct query_state_own *own = query->own;
+    struct parsed *parsed =
+        query->param_count > 0 ? parsed_get(query->engine->parsed, query->sql) : NULL;
+    if (parsed != NULL) {
+        arena_defer(query->arena, give_parsed, &parsed->base);
+        own->pieces = parsed->piece;
+        own->parsed = parsed->statement;
+        own->count = 1;
+        return STATUS_IS_OK;
+    }
     TRY(sql_split(query->sql, query->arena, &own->pieces, &own->count, err));
     return own->count > 0 ? STATUS_IS_OK
                           : error_set(err, ERROR_EMPTY_SQL, "No SQL statements provided");
@@ -214,9 +229,11 @@ static status impersonate(struct query *query, const struct statement *statement
 static status prepare(struct query *query, unsigned index, struct error *err)
 {
     struct query_state_own *own = query->own;
-    const struct statement *statement = NULL;
+    const struct statement *statement = own->parsed;
     own->sessions[index] = query->session;
-    TRY(sql_parse_piece(&own->pieces[index], query->arena, &statement, err));
+    if (statement == NULL) {
+        TRY(sql_parse_piece(&own->pieces[index], query->arena, &statement, err));
+    }
     TRY(check_role(&own->sessions[index], statement, err));
     if (statement->kind == STATEMENT_EXECUTE_AS_USER) {
         TRY(impersonate(query, statement, &own->sessions[index], err));

@@ -49,6 +49,7 @@ struct query_engine {
     struct heavy heavy;
     struct duck_provider provider;
     struct plan_cache *plans;
+    struct plan_cache *parsed; /* parsed.h */
     struct system_cache *system;
     struct transactions transactions;
     struct hash_gate hashing; /* of passwords */

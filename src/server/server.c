@@ -218,7 +218,9 @@ static bool caches_have_expired(void *context)
     struct query_cache_statistics queries;
     schema_cache_statistics_get(catalog_schemas(server->catalog), &schemas);
     query_cache_statistics_get(server->queries, &queries);
-    return schemas.expired + queries.plans.expired + queries.system.expired > 0;
+    return schemas.expired + queries.plans.expired + queries.parsed.expired +
+               queries.system.expired >
+           0;
 }
 
 static unsigned sweep_caches(void *context)

@@ -28,7 +28,7 @@ static struct fake_clock fake;
 static struct plan_cache *open_cache(uint32_t entries_max, uint32_t ttl_s)
 {
     fake_clock_init(&fake, 0);
-    const struct plan_cache_options options = {&fake.clock, entries_max, ttl_s};
+    const struct plan_cache_options options = {"plan", &fake.clock, entries_max, ttl_s};
     return plan_cache_create(&options);
 }
 
