@@ -259,12 +259,28 @@ static void enqueue(struct jobs *jobs, struct job *job)
     cond_signal(&jobs->wake);
 }
 
-/* Takes the first job whose time has come; NULL: none. *wait_us: until the next one's. */
+/* Does one of its kind for its table run? It then waits: whoever ends that one looks again. */
+static bool is_held_up(const struct jobs *jobs, const struct job *job)
+{
+    for (size_t i = jobs->count; i > 0; i--) {
+        const struct job *other = jobs->all[i - 1];
+        if (other->state == JOB_RUNNING && other->kind == job->kind &&
+            other->table.v == job->table.v) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Takes the first job whose time has come; NULL: none. *until_us: that of the next one. */
 static struct job *dequeue(struct jobs *jobs, uint64_t now_us, uint64_t *until_us)
 {
     for (struct job **at = &jobs->queue; *at != NULL; at = &(*at)->next) {
         struct job *job = *at;
         if (job->not_before_us <= now_us) {
+            if (is_held_up(jobs, job)) {
+                continue;
+            }
             *at = job->next;
             job->next = NULL;
             return job;
@@ -294,11 +310,21 @@ static bool drop_oldest(struct jobs *jobs, char id[JOB_ID_BYTES])
 /* -- queueing -----------------------------------------------------------------------------------
  */
 
-static struct job *find_open(struct jobs *jobs, enum job_kind kind, table_id table)
+/* Does `job`, which is not over, do all that is asked for now? What a statement asks for covers the
+ * rows that were acknowledged before it; one that runs may have read its view already, and one that
+ * is killed will not: such a job gets one successor, which waits for it (dequeue). */
+static bool covers(const struct job *job, bool is_forced)
+{
+    return !is_forced || (job->state != JOB_RUNNING && atomic_count_get(&job->cancel) == 0);
+}
+
+/* The newest job of the kind for the table that is not over and covers what is asked for. */
+static struct job *find_open(struct jobs *jobs, enum job_kind kind, table_id table, bool is_forced)
 {
     for (size_t i = jobs->count; i > 0; i--) {
         struct job *job = jobs->all[i - 1];
-        if (job->kind == kind && job->table.v == table.v && !job_state_is_final(job->state)) {
+        if (job->kind == kind && job->table.v == table.v && !job_state_is_final(job->state) &&
+            covers(job, is_forced)) {
             return job;
         }
     }
@@ -361,14 +387,12 @@ status jobs_queue(struct jobs *jobs, enum job_kind kind, table_id table, str ns,
     struct job *job = make_job(jobs, kind, table, ns, name, is_forced);
     struct job copy;
     lock_take(&jobs->lock);
-    struct job *open = find_open(jobs, kind, table);
+    struct job *open = find_open(jobs, kind, table, is_forced);
     if (open != NULL) {
         memcpy(id, open->id, JOB_ID_BYTES);
         /* Work asked for by a statement must reach every partition, also when a scheduled job of
          * the table waits: that one then does all. */
-        if (is_forced && open->state != JOB_RUNNING) { /* a running one is read without the lock */
-            open->is_forced = true;
-        }
+        open->is_forced = open->is_forced || is_forced;
         lock_give(&jobs->lock);
         mem_free(job);
         return error_set(err, ERROR_EXISTS, "job %s is queued or running", id);

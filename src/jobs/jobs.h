@@ -47,7 +47,9 @@ void jobs_stop(struct jobs *jobs);
 void jobs_close(struct jobs *jobs); /* NULL allowed; after jobs_stop */
 
 /* Queues work for a table and waits until its record is durable. EXISTS: a job of that kind for the
- * table is queued or running; `id` is then that job's. `id` has JOB_ID_BYTES places. */
+ * table is queued or running; `id` is then that job's. `id` has JOB_ID_BYTES places.
+ * `is_forced`, asked for by a statement: the job of `id` begins only from now on, so it covers every
+ * row that was acknowledged before the call. While one of its kind runs, one more waits for it. */
 MUST_USE status jobs_queue(struct jobs *jobs, enum job_kind kind, table_id table, str ns, str name,
                            bool is_forced, char id[JOB_ID_BYTES], struct error *err);
 /* KILL JOB. NOT_FOUND; INVALID_OPERATION: it is over. */

@@ -86,7 +86,7 @@ static status flush(struct work *work, bool *is_skipped, struct error *err)
     if (is_cancelled(work)) {
         return cancelled(err);
     }
-    *is_skipped = files == 0;
+    *is_skipped = files == 0 && !work->job->is_forced; /* whoever asked reads "completed" */
     say(work, "Flushed %s:%s successfully (%llu rows, %u files)", work->job->namespace_name,
         work->job->table_name, (unsigned long long)rows, files);
     return result;

@@ -316,6 +316,95 @@ TEST(kill_of_a_running_flush_ends_it_at_a_safe_point)
     close_all();
 }
 
+/* -- what is asked for while one runs -------------------------------------------------------------
+ */
+
+static char successor[JOB_ID_BYTES];
+static bool is_asked; /* once is enough: the successor writes too */
+
+/* The view of the running flush is read already: a row that comes now is not in it. */
+static status ask_then_write(void *context, struct cold_slot slot, const char *path,
+                             const struct schema *schema, const struct duck_source *source,
+                             struct arena *arena, struct cold_written *out, struct error *error)
+{
+    if (!is_asked) {
+        is_asked = true;
+        EXPECT_OK(world_insert(&w, 2, "late"), &w.err);
+        EXPECT_STATUS(queue(JOB_FLUSH, false), EXISTS); /* the scheduler comes again anyway */
+        EXPECT_OK(queue(JOB_FLUSH, true), &err);
+        memcpy(successor, id, sizeof successor);
+        EXPECT_STATUS(queue(JOB_FLUSH, true), EXISTS); /* that one covers this too */
+        EXPECT_STR_EQ(str_from(id), str_from(successor));
+        EXPECT(!jobs_step(jobs)); /* it waits, though a thread is free */
+    }
+    return write_segment(context, slot, path, schema, source, arena, out, error);
+}
+
+TEST(queue_by_a_statement_while_a_flush_runs_makes_a_successor_that_covers_the_newest_rows)
+{
+    open_all();
+    EXPECT_OK(world_insert(&w, 1, "a"), &w.err);
+    write_segment = w.cold.engine.write_parquet;
+    w.cold.engine.write_parquet = ask_then_write;
+    is_asked = false;
+    EXPECT_OK(queue(JOB_FLUSH, true), &err);
+    char first[JOB_ID_BYTES];
+    memcpy(first, id, sizeof first);
+    EXPECT(jobs_step(jobs));
+    expect_state(first, JOB_COMPLETED);
+    expect_state(successor, JOB_QUEUED);
+    EXPECT_UINT(world_state(&w).hot_rows, 1);
+    EXPECT(jobs_step(jobs));
+    expect_state(successor, JOB_COMPLETED);
+    EXPECT_UINT(world_state(&w).hot_rows, 0);
+    EXPECT_STR(str_from(world_show(&w)), "1=a 2=late");
+    EXPECT(!jobs_step(jobs));
+    w.cold.engine.write_parquet = write_segment;
+    close_all();
+}
+
+static status kill_then_ask(void *context, struct cold_slot slot, const char *path,
+                            const struct schema *schema, const struct duck_source *source,
+                            struct arena *arena, struct cold_written *out, struct error *error)
+{
+    if (!is_asked) {
+        is_asked = true;
+        EXPECT_OK(jobs_kill(jobs, str_from(id), &err), &err);
+        EXPECT_OK(queue(JOB_FLUSH, true), &err);
+    }
+    return write_segment(context, slot, path, schema, source, arena, out, error);
+}
+
+TEST(queue_by_a_statement_after_a_running_flush_was_killed_is_not_lost_with_it)
+{
+    open_all();
+    EXPECT_OK(world_insert(&w, 1, "a"), &w.err);
+    write_segment = w.cold.engine.write_parquet;
+    w.cold.engine.write_parquet = kill_then_ask;
+    is_asked = false;
+    EXPECT_OK(queue(JOB_FLUSH, true), &err);
+    char first[JOB_ID_BYTES];
+    memcpy(first, id, sizeof first);
+    run_all();
+    expect_state(first, JOB_CANCELLED);
+    expect_state(id, JOB_COMPLETED);
+    EXPECT_UINT(world_state(&w).hot_rows, 0);
+    w.cold.engine.write_parquet = write_segment;
+    close_all();
+}
+
+TEST(flush_that_finds_nothing_is_completed_for_whoever_asked_and_skipped_for_the_scheduler)
+{
+    open_all();
+    EXPECT_OK(queue(JOB_FLUSH, true), &err);
+    run_all();
+    expect_state(id, JOB_COMPLETED);
+    EXPECT_OK(queue(JOB_FLUSH, false), &err);
+    run_all();
+    expect_state(id, JOB_SKIPPED);
+    close_all();
+}
+
 /* -- retries ------------------------------------------------------------------------------------
  */
 
