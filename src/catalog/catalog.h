@@ -198,15 +198,15 @@ struct table_spec {
 /* EXISTS; NAMESPACE_NOT_FOUND with the contract's hint. */
 MUST_USE status catalog_create_table(struct catalog *catalog, const struct table_spec *spec,
                                      table_id *id, struct error *err);
-/* A new version with these columns (ids kept for kept columns, 0 = new column) and options; NULL
- * keeps. CONFLICT: `expected_version` is not the newest any more. */
+/* A new version with these columns (ids kept for kept columns, 0 = new column) and options (NULL
+ * keeps), the same columns when only options change. CONFLICT: `expected_version` is not the newest
+ * any more. */
 struct table_change {
     table_id id;
     uint32_t expected_version;
-    const struct column *columns; /* NULL: columns stay, no new version */
+    const struct column *columns;
     unsigned column_count;
     const enum table_access *access;
-    const struct flush_policy *flush;
     /* Asked within the commit, on its thread; not OK refuses the change. NULL: nothing is asked. */
     status (*check)(void *context, struct error *err);
     void *check_context;

@@ -218,9 +218,8 @@ static status evaluate_alter(struct change *change, struct commit_txn *txn, stru
         result = wanted->check(wanted->check_context, err);
     }
     table->access = wanted->access != NULL ? *wanted->access : table->access;
-    table->flush = wanted->flush != NULL ? *wanted->flush : table->flush;
     table->updated_us = commit_now_us(txn);
-    if (status_ok(result) && wanted->columns != NULL) {
+    if (status_ok(result)) {
         result = alter_columns(change, txn, table, err);
     }
     if (!status_ok(result)) {

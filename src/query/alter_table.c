@@ -15,8 +15,7 @@ struct alter {
     struct column *columns;
     unsigned count;
     enum table_access access;
-    bool changes_columns;
-    bool changes_access;
+    bool has_effect; /* one action or more changes something: a new version */
     bool has_rows;
     uint64_t mark;     /* of the writes up to has_rows */
     bool needs_no_row; /* it is allowed because the table has none */
@@ -125,7 +124,7 @@ static status add_column(struct alter *a, const struct alter_action *action, str
                          STR(c->name));
     }
     a->count++;
-    a->changes_columns = true;
+    a->has_effect = true;
     describe(a, arena_format(a->run->arena, "ADD COLUMN " STR_FMT " " STR_FMT, STR(def->name),
                              STR(type_text(a->run->arena, def->type))));
     return STATUS_IS_OK;
@@ -146,7 +145,7 @@ static status drop_column(struct alter *a, const struct alter_action *action, st
     }
     memmove(&a->columns[at], &a->columns[at + 1], (a->count - at - 1) * sizeof *a->columns);
     a->count--;
-    a->changes_columns = true;
+    a->has_effect = true;
     describe(a, arena_format(a->run->arena, "DROP COLUMN " STR_FMT, STR(action->column)));
     return STATUS_IS_OK;
 }
@@ -186,7 +185,7 @@ static status change_nullability(struct alter *a, struct column *c, bool is_null
                          STR(c->name));
     }
     a->needs_no_row = a->needs_no_row || (!is_nullable && c->is_nullable);
-    a->changes_columns = a->changes_columns || c->is_nullable != is_nullable;
+    a->has_effect = a->has_effect || c->is_nullable != is_nullable;
     c->is_nullable = is_nullable;
     return STATUS_IS_OK;
 }
@@ -221,7 +220,7 @@ static status modify_column(struct alter *a, const struct alter_action *action, 
             TRY(value_coerce(&c->default_value, c->type, c->name, a->run->arena, &c->default_value,
                              err));
         }
-        a->changes_columns = true;
+        a->has_effect = true;
     }
     if (def->says_nullability) {
         TRY(change_nullability(a, c, def->is_nullable, err));
@@ -242,9 +241,12 @@ static status set_default(struct alter *a, const struct alter_action *action, st
     whole.is_nullable = c->is_nullable;
     struct column fresh;
     TRY(column_from_def(a->run, &whole, &fresh, err));
+    bool is_same = c->default_kind == fresh.default_kind &&
+                   (c->default_kind != DEFAULT_LITERAL ||
+                    value_identical(&c->default_value, &fresh.default_value));
+    a->has_effect = a->has_effect || !is_same;
     c->default_kind = fresh.default_kind;
     c->default_value = fresh.default_value;
-    a->changes_columns = true;
     describe(a, arena_format(a->run->arena, "ALTER COLUMN " STR_FMT " SET DEFAULT " STR_FMT,
                              STR(c->name), STR(def->default_text)));
     return STATUS_IS_OK;
@@ -254,7 +256,7 @@ static status drop_default(struct alter *a, const struct alter_action *action, s
 {
     unsigned at = 0;
     TRY(find_column(a, action->column, "modify", &at, err));
-    a->changes_columns = a->changes_columns || a->columns[at].default_kind != DEFAULT_NONE;
+    a->has_effect = a->has_effect || a->columns[at].default_kind != DEFAULT_NONE;
     a->columns[at].default_kind = DEFAULT_NONE;
     describe(a, arena_format(a->run->arena, "ALTER COLUMN " STR_FMT " DROP DEFAULT",
                              STR(action->column)));
@@ -282,7 +284,7 @@ static status rename_column(struct alter *a, const struct alter_action *action, 
                          STR(action->new_name));
     }
     a->columns[at].name = action->new_name;
-    a->changes_columns = true;
+    a->has_effect = true;
     describe(a, arena_format(a->run->arena, "RENAME COLUMN " STR_FMT " TO " STR_FMT,
                              STR(action->column), STR(action->new_name)));
     return STATUS_IS_OK;
@@ -298,7 +300,7 @@ static status set_access(struct alter *a, const struct alter_action *action, str
     if (level == TABLE_ACCESS_DBA && !access_is_admin(a->run->session.role)) {
         return error_set(err, ERROR_UNAUTHORIZED, "Insufficient privileges to alter table");
     }
-    a->changes_access = level != a->access;
+    a->has_effect = a->has_effect || level != a->access;
     a->access = level;
     struct arena *arena = a->run->arena;
     describe(a, arena_format(arena, "SET ACCESS LEVEL %s", table_access_name(level)));
@@ -370,7 +372,7 @@ static status alter(struct alter *a, const struct alter_table_part *part, struct
     }
     str ns = a->table->namespace_name;
     str name = a->table->name;
-    if (!a->changes_columns && !a->changes_access) {
+    if (!a->has_effect) {
         run_message(run,
                     "Table " STR_FMT "." STR_FMT " unchanged: " STR_FMT
                     " (version %u - no changes needed)",
@@ -379,9 +381,9 @@ static status alter(struct alter *a, const struct alter_table_part *part, struct
     }
     struct table_change change = {.id = a->table->id,
                                   .expected_version = a->table->version,
-                                  .columns = a->changes_columns ? a->columns : NULL,
+                                  .columns = a->columns,
                                   .column_count = a->count,
-                                  .access = a->changes_access ? &a->access : NULL,
+                                  .access = &a->access,
                                   .check = a->needs_no_row ? check_no_row : NULL,
                                   .check_context = a};
     uint32_t version = 0;
