@@ -55,6 +55,7 @@ struct committer {
     const struct clock *clock;
     struct snowflake *seq;
     struct kv_lease *lease;
+    const atomic_count *watchers;
     void (*fail_stop)(void *context, const struct error *err);
     void *fail_context;
     struct thread thread;
@@ -74,6 +75,8 @@ struct committer {
     struct cond sync_work; /* for the sync thread */
     uint64_t sync_wanted;  /* number of the newest group that wants a sync */
     uint64_t sync_done;    /* all groups up to it are durable */
+    bool sync_is_urgent;   /* somebody waits for it */
+    bool sync_is_idle;     /* its thread waits for groups */
     bool sync_stopping;
     bool sync_failed;
     struct error sync_error;
@@ -482,9 +485,16 @@ static void leave_pending(struct committer *c, struct commit_group *group,
     if (!c->sync_thread.started) {
         thread_start(&c->sync_thread, "commit-sync", 0, run_syncs, c);
     }
+    bool is_urgent = c->watchers == NULL || atomic_count_get(c->watchers) > 0;
+    for (const struct commit_request *r = list->first; r != NULL; r = r->next) {
+        is_urgent = is_urgent || r->waiter != NULL;
+    }
     lock_take(&c->lock);
     c->sync_wanted = group->number;
-    cond_signal(&c->sync_work);
+    if (c->sync_is_idle || (is_urgent && !c->sync_is_urgent)) {
+        cond_signal(&c->sync_work);
+    }
+    c->sync_is_urgent = c->sync_is_urgent || is_urgent;
     lock_give(&c->lock);
     for (struct commit_request *r = list_pop(list); r != NULL; r = list_pop(list)) {
         bool is_pending = status_ok(r->outcome);
@@ -660,17 +670,31 @@ static void *run_committer(void *argument)
     return NULL;
 }
 
+/* Until a sync is due, with the lock. False: the committer has ended. */
+static bool wait_sync(struct committer *c)
+{
+    while (!c->sync_stopping) {
+        c->sync_is_idle = true;
+        while (c->sync_wanted <= c->sync_done && !c->sync_stopping) {
+            cond_wait(&c->sync_work, &c->lock);
+        }
+        c->sync_is_idle = false;
+        while (!c->sync_is_urgent && !c->sync_stopping &&
+               cond_wait_ms(&c->sync_work, &c->lock, COMMIT_SYNC_PACE_MS)) {
+        }
+        c->sync_is_urgent = false;
+        if (c->sync_wanted > c->sync_done) { /* no synced group came first */
+            return !c->sync_stopping;
+        }
+    }
+    return false;
+}
+
 static void *run_syncs(void *argument)
 {
     struct committer *c = argument;
     lock_take(&c->lock);
-    for (;;) {
-        while (c->sync_wanted <= c->sync_done && !c->sync_stopping) {
-            cond_wait(&c->sync_work, &c->lock);
-        }
-        if (c->sync_stopping) {
-            break;
-        }
+    while (wait_sync(c)) {
         uint64_t number = c->sync_wanted;
         lock_give(&c->lock);
         struct error err = {0};
@@ -704,6 +728,7 @@ struct committer *committer_create(const struct committer_options *options)
     c->clock = options->clock;
     c->seq = options->seq;
     c->lease = options->lease;
+    c->watchers = options->watchers;
     c->fail_stop = options->fail_stop;
     c->fail_context = options->fail_context;
     c->txn_id_random = random_u64();

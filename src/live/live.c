@@ -226,6 +226,7 @@ static void watch_feed(struct live_loop *l, str key)
     if (watch == NULL) {
         watch = mem_alloc_zeroed(sizeof *watch);
         (void)map_put(&live->watches, key, watch);
+        (void)atomic_count_add(live->options.watchers, 1);
     }
     watch->feeds[l->number]++;
     watch->total++;
@@ -242,6 +243,7 @@ static void unwatch_feed(struct live_loop *l, str key)
     l->feed_count--;
     if (--watch->total == 0) {
         (void)map_remove(&live->watches, key);
+        (void)atomic_count_sub(live->options.watchers, 1);
         mem_free(watch);
     }
     lock_give(&live->lock);

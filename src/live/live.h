@@ -23,6 +23,7 @@ struct live_options {
     struct query_engine *engine;
     struct catalog *catalog;
     struct committer *committer;
+    atomic_count *watchers; /* counts what is watched: committer_options.watchers */
     const struct clock *clock;
     /* Runs a page on a worker; FULL: none takes it now, it is tried again. pool_submit fits. */
     status (*submit)(void *context, pool_task_fn *task, void *argument);

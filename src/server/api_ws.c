@@ -292,6 +292,7 @@ static status open_part(struct server *server, void **state, struct error *err)
     const struct live_options options = {.engine = server->queries,
                                          .catalog = server->catalog,
                                          .committer = server->committer,
+                                         .watchers = &server->watchers,
                                          .clock = server->clock,
                                          .submit = submit_page,
                                          .submit_context = server};

@@ -79,6 +79,7 @@ static status open_committer(struct server *server, struct error *err)
     kv_use_cache(server->kv, server->config->storage_row_cache_bytes);
     TRY(kv_lease_open(server->kv, &server->ids, &server->lease, err));
     struct committer_options options = {.store = server->kv,
+                                        .watchers = &server->watchers,
                                         .clock = server->clock,
                                         .seq = &server->ids,
                                         .lease = &server->lease,
@@ -211,6 +212,16 @@ static status recover(struct server *server, struct error *err)
     return STATUS_IS_OK;
 }
 
+/* A disk that is full keeps nobody from reading. */
+static void prepare_queries(struct server *server)
+{
+    struct error err;
+    error_clear(&err);
+    if (!status_ok(query_engine_prepare(server->queries, &err))) {
+        log_warn("server", "not_prepared", "error=\"%s\"", err.text);
+    }
+}
+
 static bool caches_have_expired(void *context)
 {
     struct server *server = context;
@@ -274,6 +285,7 @@ static status open_data(struct server *server, struct error *err)
     TRY(open_store(server, err));
     open_queries(server); /* recovery may need the engine */
     TRY(recover(server, err));
+    prepare_queries(server);
     TRY(open_jobs(server, err));
     return open_parts(server, err);
 }

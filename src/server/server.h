@@ -77,6 +77,7 @@ struct server {
     struct kv_store *kv;
     struct kv_lease lease;
     struct committer *committer;
+    atomic_count watchers; /* of live queries: watched tables and partitions */
     struct catalog *catalog;
     struct cold_duck cold;
     struct store *store;

@@ -72,6 +72,7 @@ struct setup {
     struct fake_clock clock;
     struct snowflake seq;
     struct committer *committer;
+    atomic_count watchers;
     struct gate failures;
     struct error failure;
     /* what happened, in order: "p3" publish of job 3, "d3" done, "r3" release; the committer's */
@@ -90,6 +91,7 @@ static void start(struct setup *s, struct kv_lease *lease)
     struct committer_options options = {.store = s->store,
                                         .clock = &s->clock.clock,
                                         .seq = &s->seq,
+                                        .watchers = &s->watchers,
                                         .lease = lease,
                                         .fail_stop = note_failure,
                                         .fail_context = s};
@@ -848,6 +850,43 @@ TEST(commit_sync_wait_makes_async_commits_durable_and_published)
     mem_free(jobs);
     gate_release(&published);
     setup_close(&s);
+}
+
+/* The sync may be put off, but it comes by itself, for every group, whether somebody watches or
+ * not, and also for groups that come while one runs. */
+TEST(commit_async_is_published_with_watchers_and_without)
+{
+    enum { COUNT = 300 };
+    struct setup s;
+    setup_open(&s);
+    struct job *jobs = mem_alloc(COUNT * sizeof *jobs);
+    struct gate ended;
+    struct gate released;
+    gate_init(&ended);
+    gate_init(&released);
+    for (int i = 0; i < COUNT; i++) {
+        atomic_count_set(&s.watchers, (uint64_t)(i / 50 % 2));
+        job_init(&jobs[i], &s, 0, KEY("a"), STR_LIT("x"));
+        jobs[i].request.durability = COMMIT_ASYNC;
+        jobs[i].ended = &ended;
+        jobs[i].released = &released;
+        commit_submit(s.committer, &jobs[i].request);
+        gate_wait(&ended, i + 1);
+        if (i % 50 == 49) {
+            gate_wait(&released, i + 1);
+            EXPECT_UINT(commit_published_seq(s.committer), jobs[i].seq);
+        }
+    }
+    struct commit_statistics seen;
+    commit_statistics_get(s.committer, &seen);
+    EXPECT_UINT(seen.groups, COUNT);
+    EXPECT(seen.syncs <= COUNT);
+    kv_mem_power_cut(s.store);
+    expect_stored(&s, KEY("a"), "x");
+    setup_close(&s);
+    mem_free(jobs);
+    gate_release(&ended);
+    gate_release(&released);
 }
 
 /* Whatever was published survives a power cut at any moment: async requests stream in, syncs stop

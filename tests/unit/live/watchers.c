@@ -54,6 +54,7 @@ void watchers_open(struct watchers *w)
     const struct live_options live = {.engine = w->engine,
                                       .catalog = w->world.catalog,
                                       .committer = w->world.committer,
+                                      .watchers = &w->watching,
                                       .clock = &w->world.clock.clock,
                                       .submit = keep_page,
                                       .submit_context = w};

@@ -39,6 +39,7 @@ struct watchers {
     struct query_engine *engine;
     struct loop *loop;
     struct live *live;
+    atomic_count watching;
     struct live_loop *live_loop;
     struct page *pages[64]; /* submitted, oldest first */
     unsigned page_count;
