@@ -242,8 +242,9 @@ struct duck_write {
 MUST_USE status duck_write_parquet(struct duck_conn *conn, const struct duck_write *write,
                                    struct arena *arena, struct parquet_stats *stats,
                                    struct error *err);
-/* The file to name when a table has no segment: no rows, good for every schema. */
-MUST_USE status duck_write_empty(struct duck_conn *conn, const char *path, struct error *err);
+/* Writes the file to name when a table has no segment: no rows, good for every schema. Durable, and
+ * whole or not there; needs no engine. */
+MUST_USE status duck_write_empty(const char *path, struct error *err);
 
 /* Reads rows of segments under the newest schema (renamed, added and widened columns are seen as
  * the schema says). Batch columns as in duck_scan, not wanted ones are NULL. */

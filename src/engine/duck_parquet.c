@@ -196,19 +196,28 @@ status duck_write_parquet(struct duck_conn *conn, const struct duck_write *write
     return outcome;
 }
 
-status duck_write_empty(struct duck_conn *conn, const char *path, struct error *err)
+/* A Parquet file without row groups. Its metadata, by the fields of FileMetaData (Thrift, compact):
+ * version; schema of a root and of one optional INT64, INT_64 column with its field id; number of
+ * rows; row groups; created_by. */
+static const char empty_file[] = "PAR1"
+                                 "\x15\x02"
+                                 "\x19\x2c"
+                                 "\x35\x00\x18\x0d"
+                                 "duckdb_schema\x15\x02\x00"
+                                 "\x15\x04\x25\x02\x18\x04"
+                                 "_seq\x25\x24\x35\xf2\xf5\xff\xff\x0f\x00"
+                                 "\x16\x00"
+                                 "\x19\x0c"
+                                 "\x28\x07KalamDB\x00"
+                                 "\x39\x00\x00\x00" /* length of the metadata */
+                                 "PAR1";
+enum { EMPTY_FILE_BYTES = sizeof empty_file - 1, EMPTY_METADATA_BYTES = 0x39 };
+static_assert(EMPTY_FILE_BYTES == 4 + EMPTY_METADATA_BYTES + 8, "the metadata's length");
+static_assert(PARQUET_FIELD_SEQ == 2147483001, "the field id in empty_file");
+
+status duck_write_empty(const char *path, struct error *err)
 {
-    CHECK(conn->catalog == DUCK_INTERNAL);
-    struct buf sql;
-    buf_init(&sql);
-    buf_append_c(&sql, "COPY (SELECT 0::BIGINT AS _seq WHERE false) TO ");
-    duck_append_literal(&sql, str_from(path));
-    buf_append_format(&sql, " (FORMAT parquet, FIELD_IDS {_seq:%d})", PARQUET_FIELD_SEQ);
-    buf_append_byte(&sql, 0);
-    conn->reported.id = ERROR_NONE;
-    status result = duck_run_sql(conn, sql.p, err);
-    buf_release(&sql);
-    return result;
+    return fs_write_durable(path, str_of(empty_file, EMPTY_FILE_BYTES), 0600, err);
 }
 
 /* --- reading ------------------------------------------------------------------------------------

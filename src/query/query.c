@@ -60,18 +60,20 @@ void query_engine_destroy(struct query_engine *engine)
 }
 
 /* The file that stands for "no segment": DuckDB's read_parquet needs at least one. */
-static status make_empty_file(struct query_engine *engine, struct duck *duck, struct error *err)
+static status make_empty_file(struct query_engine *engine, struct error *err)
 {
     char path[4096];
     (void)snprintf(path, sizeof path, "%s/.empty.parquet", engine->cold_directory);
     if (fs_exists(path)) {
         return STATUS_IS_OK;
     }
-    char temporary[4100];
-    (void)snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    TRY(duck_write_empty(duck_conn_of(duck, 0, DUCK_INTERNAL), temporary, err));
-    TRY(fs_fsync_file(temporary, err));
-    return fs_rename_durable(temporary, path, err);
+    TRY(fs_make_dirs(engine->cold_directory, err));
+    return duck_write_empty(path, err);
+}
+
+status query_engine_prepare(struct query_engine *engine, struct error *err)
+{
+    return make_empty_file(engine, err);
 }
 
 static status open_selects(struct query_engine *engine, struct duck **out, struct error *err)
@@ -85,17 +87,10 @@ static status open_selects(struct query_engine *engine, struct duck **out, struc
                                    .clock = engine->clock,
                                    .provider = &engine->provider};
     TRY(fs_make_dirs(engine->temp_directory, err));
-    TRY(fs_make_dirs(engine->cold_directory, err));
-    struct duck *duck = NULL;
-    TRY(duck_open(&options, &duck, err));
-    status result = make_empty_file(engine, duck, err);
-    if (!status_ok(result)) {
-        duck_close(duck);
-        return result;
-    }
+    TRY(make_empty_file(engine, err)); /* when the disk was full at the start */
+    TRY(duck_open(&options, out, err));
     log_info("query", "engine_opened", "slots=%u memory_bytes=%llu", options.slot_count,
              (unsigned long long)options.memory_bytes);
-    *out = duck;
     return STATUS_IS_OK;
 }
 
@@ -113,15 +108,7 @@ static status open_segments(struct query_engine *engine, struct duck **out, stru
                                    .provider = &engine->provider};
     TRY(fs_make_dirs(temp, err));
     TRY(fs_make_dirs(engine->cold_directory, err));
-    struct duck *duck = NULL;
-    TRY(duck_open(&options, &duck, err));
-    /* Not for itself: on a disk that its segments fill, statements still find it. */
-    status result = make_empty_file(engine, duck, err);
-    if (!status_ok(result)) {
-        duck_close(duck);
-        return result;
-    }
-    *out = duck;
+    TRY(duck_open(&options, out, err));
     log_info("query", "segment_engine_opened", "slots=%u", options.slot_count);
     return STATUS_IS_OK;
 }

@@ -97,6 +97,11 @@ struct query_options {
 
 /* Everything in `options` is borrowed and outlives the engine. */
 struct query_engine *query_engine_create(const struct query_options *options);
+/* Makes, once per data folder, the file that stands for a table without segments, so that no SELECT
+ * has to write. Without it (STORAGE_FULL) the first statement that needs the SQL engine tries
+ * again.
+ */
+MUST_USE status query_engine_prepare(struct query_engine *engine, struct error *err);
 void query_engine_destroy(struct query_engine *engine); /* NULL allowed; nothing runs any more */
 /* The SQL engine for statements, opened on the first call; slots are those of the workers. */
 MUST_USE status query_engine_duck(struct query_engine *engine, struct duck **out,

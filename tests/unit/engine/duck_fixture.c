@@ -240,7 +240,7 @@ void fixture_open(struct fixture *f, unsigned slots)
         .provider = &f->provider,
     };
     EXPECT_OK(duck_open(&f->options, &f->duck, &err), &err);
-    EXPECT_OK(duck_write_empty(duck_conn_of(f->duck, 0, DUCK_INTERNAL), f->empty, &err), &err);
+    EXPECT_OK(duck_write_empty(f->empty, &err), &err);
 }
 
 void fixture_close(struct fixture *f)

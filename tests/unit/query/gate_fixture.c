@@ -274,7 +274,7 @@ void gate_fixture_open(struct gate_fixture *f)
         .provider = &f->provider,
     };
     EXPECT_OK(duck_open(&options, &f->duck, &err), &err);
-    EXPECT_OK(duck_write_empty(duck_conn_of(f->duck, 0, DUCK_INTERNAL), f->empty, &err), &err);
+    EXPECT_OK(duck_write_empty(f->empty, &err), &err);
     f->options = (struct gate_options){
         .parser = duck_conn_of(f->duck, 0, DUCK_INTERNAL),
         .default_namespace = STR_LIT("app"),
