@@ -144,6 +144,9 @@ static void collect_caches(struct server *server, struct metric_samples *out)
     metric_sample_cache(out, "bloom", filters.hits, filters.misses, filters.entries);
     metric_sample(out, METRIC_FILES_LISTED, none, none, filters.files_listed);
     metric_sample(out, METRIC_FILES_PRUNED, none, none, filters.files_pruned);
+    struct kv_cache_statistics rows;
+    kv_cache_statistics(server->kv, &rows);
+    metric_sample_cache(out, "row", rows.hits, rows.misses, rows.entries);
     metric_sample_cache(out, "token", tokens.hits, tokens.misses, tokens.entries);
     metric_sample_cache(out, "schema", schemas.hits, schemas.misses, schemas.entries);
 }

@@ -263,6 +263,16 @@ static void stat_caches(struct stats *stats, struct server *server)
     stat(stats, "plan_cache_hits", queries.plans.hits);
     stat(stats, "plan_cache_misses", queries.plans.misses);
     stat(stats, "plan_cache_evictions", queries.plans.evictions);
+    stat(stats, "statement_cache_entries", queries.parsed.entries);
+    stat(stats, "statement_cache_hits", queries.parsed.hits);
+    stat(stats, "statement_cache_misses", queries.parsed.misses);
+    stat(stats, "statement_cache_evictions", queries.parsed.evictions);
+    struct kv_cache_statistics rows;
+    kv_cache_statistics(server->kv, &rows);
+    stat(stats, "row_cache_entries", rows.entries);
+    stat(stats, "row_cache_bytes", rows.bytes);
+    stat(stats, "row_cache_hits", rows.hits);
+    stat(stats, "row_cache_misses", rows.misses);
 }
 
 static void stat_process(struct stats *stats)

@@ -184,3 +184,27 @@ test('repeated reads hit, and the plan cache shows itself', async () => {
   assert.ok(now.plan_cache_hits >= before.plan_cache_hits + 4);
   assert.equal(now.plan_cache_entries, now.plan_cache_active + now.plan_cache_expired);
 });
+
+test('a row that is read by key again comes from memory, and never older than the last write', async () => {
+  await server.exec('CREATE TABLE app.rows (id BIGINT PRIMARY KEY, n BIGINT)');
+  await server.exec('INSERT INTO app.rows (id, n) VALUES (1, 0)');
+  const read = async () => (await server.rows('SELECT n FROM app.rows WHERE id = $1', { params: [1] }))[0]?.n;
+  const before = await stats();
+  for (let i = 0; i < 10; i++) assert.equal(Number(await read()), 0);
+  const after = await stats();
+  assert.ok(after.row_cache_hits >= before.row_cache_hits + 18, 'the entry of the key and the version that it names');
+  assert.ok(after.statement_cache_hits >= before.statement_cache_hits + 9);
+  for (let i = 1; i <= 20; i++) {
+    await server.exec(`UPDATE app.rows SET n = ${i} WHERE id = 1`);
+    assert.equal(Number(await read()), i);
+    assert.equal(Number(await read()), i);
+    if (i === 10) { // cold, and back
+      await server.exec('STORAGE FLUSH TABLE app.rows');
+      assert.equal(Number(await read()), i);
+    }
+  }
+  await server.exec('DELETE FROM app.rows WHERE id = 1');
+  assert.equal(await read(), undefined);
+  await server.exec('INSERT INTO app.rows (id, n) VALUES (1, 77)');
+  assert.equal(Number(await read()), 77);
+});
