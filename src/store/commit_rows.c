@@ -323,6 +323,14 @@ status row_op_check(const struct row_write_table *t, const struct row_op *op,
     return STATUS_IS_OK;
 }
 
+status row_op_taken(const struct row_write_table *t, const struct row_op *op,
+                    const struct row_unique *taken, uint64_t owner_seq, uint64_t first_seq,
+                    struct error *err)
+{
+    bool is_own = op->kind == ROW_INSERT && owner_seq >= first_seq;
+    return taken->yields && !is_own ? lost_race(err) : taken_value(t, taken, is_own, err);
+}
+
 void row_op_set_updated(const struct row_op *op, int64_t updated_us)
 {
     bytes_put_u64le(op->row + ROW_UPDATED_AT, (uint64_t)updated_us);
@@ -433,8 +441,7 @@ static status table_take_unique(struct commit_txn *txn, struct row_write_table *
         result = unique_take(&p, t->schema, op->key, op->unique, t->unique_count, &taken,
                              &owner_seq, err);
         if (taken != NULL) {
-            bool is_own = op->kind == ROW_INSERT && owner_seq >= first_seq;
-            result = taken->yields && !is_own ? lost_race(err) : taken_value(t, taken, is_own, err);
+            result = row_op_taken(t, op, taken, owner_seq, first_seq, err);
         }
     }
     part_txn_close(&p);

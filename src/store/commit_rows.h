@@ -118,6 +118,11 @@ struct row_found {
  * were written by the same statement. */
 MUST_USE status row_op_check(const struct row_write_table *t, const struct row_op *op,
                              const struct row_found *found, uint64_t first_seq, struct error *err);
+/* What to say of an op whose UNIQUE value `taken` another live row has: CONSTRAINT, or CONFLICT
+ * where it yields. `owner_seq`: that row's newest version. */
+MUST_USE status row_op_taken(const struct row_write_table *t, const struct row_op *op,
+                             const struct row_unique *taken, uint64_t owner_seq, uint64_t first_seq,
+                             struct error *err);
 /* Sets `_updated`, µs, of the op's encoded row. */
 void row_op_set_updated(const struct row_op *op, int64_t updated_us);
 

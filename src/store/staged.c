@@ -9,6 +9,7 @@ struct staged_table {
     struct table_part part;
     struct schema *schema; /* counted; of the first staged row */
     struct map rows;       /* encoded key -> staged_row */
+    struct map owners;     /* UNIQUE column id, value -> the staged_row that took it last */
     struct staged_table *next;
 };
 
@@ -44,6 +45,7 @@ void staged_destroy(struct staged *staged)
     for (struct staged_table *t = staged->tables; t != NULL; t = t->next) {
         schema_give(t->schema);
         map_release(&t->rows);
+        map_release(&t->owners);
     }
     mem_free(staged->versions);
     buf_release(&staged->key);
@@ -77,6 +79,7 @@ static status take_table(struct staged *staged, const struct row_write_table *fr
         t->part = from->part;
         t->schema = schema_take(from->schema);
         map_init(&t->rows);
+        map_init(&t->owners);
         t->next = staged->tables;
         staged->tables = t;
     }
@@ -84,6 +87,19 @@ static status take_table(struct staged *staged, const struct row_write_table *fr
     return t->schema->version == from->schema->version
                ? STATUS_IS_OK
                : error_set(err, ERROR_CONFLICT, "the table was altered during the transaction");
+}
+
+/* What the view has of a key; seq 0: nothing. */
+static status find_base(struct staged *staged, const struct staged_table *table, str key,
+                        struct key_entry *out, struct error *err)
+{
+    str value = {0};
+    bool found = false;
+    *out = (struct key_entry){0};
+    TRY(kv_get(staged->store->options.kv, staged->view, KV_KEY_INDEX,
+               part_key(&staged->key, &table->part, KEY_INDEX, key), KV_MAY_BLOCK, &staged->arena,
+               &value, &found, err));
+    return found ? key_entry_decode(value, out, err) : STATUS_IS_OK;
 }
 
 /* The row of a key, with what the view has of it. */
@@ -94,19 +110,12 @@ static status take_row(struct staged *staged, struct staged_table *table, str ke
     if (*out != NULL) {
         return STATUS_IS_OK;
     }
-    str value = {0};
-    bool found = false;
-    TRY(kv_get(staged->store->options.kv, staged->view, KV_KEY_INDEX,
-               part_key(&staged->key, &table->part, KEY_INDEX, key), KV_MAY_BLOCK, &staged->arena,
-               &value, &found, err));
-    struct key_entry entry = {0};
-    if (found) {
-        TRY(key_entry_decode(value, &entry, err));
-    }
+    struct key_entry entry;
+    TRY(find_base(staged, table, key, &entry, err));
     struct staged_row *row = ARENA_NEW(&staged->arena, struct staged_row);
     *row = (struct staged_row){.key = arena_copy(&staged->arena, key),
                                .base_seq = entry.seq,
-                               .base_is_live = found && !entry.is_deleted};
+                               .base_is_live = entry.seq != 0 && !entry.is_deleted};
     (void)map_put(&table->rows, row->key, row);
     *out = row;
     return STATUS_IS_OK;
@@ -136,7 +145,7 @@ static status stage_op(struct staged *staged, struct staged_table *table,
     op->was_live = found.is_live;
     row_op_set_updated(op, now_us);
     struct staged_version *version = ARENA_NEW(&staged->arena, struct staged_version);
-    *version = (struct staged_version){.row = row, .older = row->newest, .op = op};
+    *version = (struct staged_version){.table = table, .row = row, .older = row->newest, .op = op};
     row->newest = version;
     row->oldest = row->oldest != NULL ? row->oldest : version;
     staged->versions = mem_grow(staged->versions, &staged->version_capacity,
@@ -145,24 +154,144 @@ static status stage_op(struct staged *staged, struct staged_table *table,
     return STATUS_IS_OK;
 }
 
-static status stage_table(struct staged *staged, struct row_write_table *from, int64_t now_us,
-                          struct error *err)
+static status stage_table(struct staged *staged, struct row_write_table *from, uint64_t first_seq,
+                          int64_t now_us, struct error *err)
 {
     struct staged_table *table = NULL;
     TRY(take_table(staged, from, &table, err));
-    uint64_t first_seq = staged->next_seq;
     for (size_t i = 0; i < from->op_count; i++) {
         TRY(stage_op(staged, table, from, &from->ops[i], first_seq, now_us, err));
     }
     return STATUS_IS_OK;
 }
 
+/* -- UNIQUE values -------------------------------------------------------------------------------
+ * Every live newest version is in `owners` under each of its values; an entry whose row has the
+ * value no more says nothing. */
+
+static bool has_value(const struct staged_table *table, const struct row_op *op, uint32_t column_id,
+                      str value_key)
+{
+    unsigned count = unique_count(table->schema);
+    for (unsigned i = 0; i < count; i++) {
+        const struct row_unique *unique = &op->unique[i];
+        if (table->schema->columns[unique->column].id == column_id && unique->has_new &&
+            str_eq(unique->new_key, value_key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The staged live row that has the value; NULL: none. */
+static struct staged_row *staged_owner(const struct staged_table *table, uint32_t column_id,
+                                       str value_key)
+{
+    struct buf rest;
+    buf_init(&rest);
+    struct staged_row *row = map_find(&table->owners, key_unique_rest(&rest, column_id, value_key));
+    buf_release(&rest);
+    bool is_owner = row != NULL && row->newest != NULL && !staged_is_deleted(row->newest) &&
+                    has_value(table, row->newest->op, column_id, value_key);
+    return is_owner ? row : NULL;
+}
+
+static void own_value(struct staged *staged, struct staged_table *table, struct staged_row *row,
+                      const struct row_unique *unique)
+{
+    uint32_t column_id = table->schema->columns[unique->column].id;
+    (void)map_put(&table->owners, key_unique_rest(&staged->key, column_id, unique->new_key), row);
+}
+
+/* The newest version of another live row that has the value, in the view with the staged rows over
+ * it; *seq is 0: there is none. */
+static status find_other_owner(struct staged *staged, const struct staged_table *table,
+                               const struct staged_row *row, const struct row_unique *unique,
+                               uint64_t *seq, struct error *err)
+{
+    uint32_t column_id = table->schema->columns[unique->column].id;
+    *seq = 0;
+    const struct staged_row *owner = staged_owner(table, column_id, unique->new_key);
+    if (owner != NULL && owner != row) {
+        *seq = owner->newest->op->seq;
+        return STATUS_IS_OK;
+    }
+    bool found = false;
+    str key = {0};
+    TRY(unique_find_entry(staged->store, staged->view, &table->part, column_id, unique->new_key,
+                          KV_MAY_BLOCK, &staged->arena, &found, &key, err));
+    if (!found || staged_find(table, key) != NULL) { /* a staged one gave it up */
+        return STATUS_IS_OK;
+    }
+    struct key_entry entry;
+    TRY(find_base(staged, table, key, &entry, err));
+    *seq = entry.is_deleted ? 0 : entry.seq;
+    return STATUS_IS_OK;
+}
+
+static status take_values(struct staged *staged, struct staged_table *table,
+                          const struct row_write_table *from, const struct row_op *op,
+                          uint64_t first_seq, struct error *err)
+{
+    struct staged_row *row = map_find(&table->rows, op->key);
+    if (row->newest->op != op) { /* superseded within the statement */
+        return STATUS_IS_OK;
+    }
+    for (unsigned i = 0; i < from->unique_count; i++) {
+        const struct row_unique *unique = &op->unique[i];
+        if (!unique->has_new) {
+            continue;
+        }
+        uint64_t owner_seq = 0;
+        if (!unique_is_kept(unique)) {
+            TRY(find_other_owner(staged, table, row, unique, &owner_seq, err));
+        }
+        if (owner_seq != 0) {
+            return row_op_taken(from, op, unique, owner_seq, first_seq, err);
+        }
+        own_value(staged, table, row, unique);
+    }
+    return STATUS_IS_OK;
+}
+
+/* The values of one table's rows, once every row of the statement gave up what it had. */
+static status take_table_values(struct staged *staged, const struct row_write_table *from,
+                                uint64_t first_seq, struct error *err)
+{
+    struct staged_table *table = find_table(staged, &from->part);
+    for (size_t i = 0; i < from->op_count && from->unique_count > 0; i++) {
+        TRY(take_values(staged, table, from, &from->ops[i], first_seq, err));
+    }
+    return STATUS_IS_OK;
+}
+
+/* A version of the row was rolled back: it has the values of the one before again. */
+static void own_again(struct staged *staged, struct staged_version *undone)
+{
+    struct staged_row *row = undone->row;
+    struct staged_table *table = undone->table;
+    unsigned count = row->newest != NULL ? unique_count(table->schema) : 0;
+    for (unsigned i = 0; i < count; i++) {
+        const struct row_unique *unique = &row->newest->op->unique[i];
+        if (unique->has_new) {
+            own_value(staged, table, row, unique);
+        }
+    }
+}
+
+/* -- adding and taking back ----------------------------------------------------------------------
+ */
+
 status staged_add(struct staged *staged, struct row_write *write, int64_t now_us, struct error *err)
 {
     size_t mark = staged_mark(staged);
+    uint64_t first_seq = staged->next_seq;
     status result = STATUS_IS_OK;
     for (struct row_write_table *t = write->tables; t != NULL && status_ok(result); t = t->next) {
-        result = stage_table(staged, t, now_us, err);
+        result = stage_table(staged, t, first_seq, now_us, err);
+    }
+    for (struct row_write_table *t = write->tables; t != NULL && status_ok(result); t = t->next) {
+        result = take_table_values(staged, t, first_seq, err);
     }
     staged->bytes += row_write_bytes(write);
     if (!status_ok(result)) {
@@ -178,12 +307,16 @@ size_t staged_mark(const struct staged *staged)
 
 void staged_rollback(struct staged *staged, size_t mark)
 {
-    CHECK(mark <= staged->version_count);
+    size_t end = staged->version_count;
+    CHECK(mark <= end);
     while (staged->version_count > mark) {
         struct staged_version *version = staged->versions[--staged->version_count];
         struct staged_row *row = version->row;
         row->newest = version->older;
         row->oldest = row->newest != NULL ? row->oldest : NULL;
+    }
+    for (size_t i = mark; i < end; i++) {
+        own_again(staged, staged->versions[i]);
     }
 }
 
@@ -202,35 +335,12 @@ const struct staged_version *staged_find(const struct staged_table *table, str k
     return row != NULL ? row->newest : NULL;
 }
 
-static bool has_value(const struct staged_table *table, const struct row_op *op, uint32_t column_id,
-                      str value_key)
-{
-    unsigned count = unique_count(table->schema);
-    for (unsigned i = 0; i < count; i++) {
-        const struct row_unique *unique = &op->unique[i];
-        if (table->schema->columns[unique->column].id == column_id && unique->has_new &&
-            str_eq(unique->new_key, value_key)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool staged_find_unique(const struct staged_table *table, uint32_t column_id, str value_key,
                         str *owner_key)
 {
-    size_t position = 0;
-    str key;
-    void *value = NULL;
-    while (map_next(&table->rows, &position, &key, &value)) {
-        const struct staged_row *row = value;
-        if (row->newest != NULL && !staged_is_deleted(row->newest) &&
-            has_value(table, row->newest->op, column_id, value_key)) {
-            *owner_key = row->key;
-            return true;
-        }
-    }
-    return false;
+    const struct staged_row *row = staged_owner(table, column_id, value_key);
+    *owner_key = row != NULL ? row->key : *owner_key;
+    return row != NULL;
 }
 
 size_t staged_row_count(const struct staged_table *table)

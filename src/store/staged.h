@@ -28,6 +28,7 @@ struct staged_row {
 };
 
 struct staged_version {
+    struct staged_table *table;
     struct staged_row *row;
     struct staged_version *older;
     const struct row_op *op; /* borrowed; seq, row, kind */
@@ -44,8 +45,9 @@ void staged_destroy(struct staged *staged); /* NULL allowed */
 
 /* Evaluates the ops of a finished row_write against view and staged rows, as the committer would,
  * and keeps them: all or none. Results (seq, old_seq, was_live) are in the ops. `now_us` is the
- * `_updated` that the transaction sees. CONSTRAINT: an insert found its key. CONFLICT: the table
- * was altered since its first staged row. UNSUPPORTED: a STREAM table. */
+ * `_updated` that the transaction sees. CONSTRAINT: an insert found its key, or another live row of
+ * view and staged rows has a UNIQUE value (COMMIT looks again, at what others committed). CONFLICT:
+ * the table was altered since its first staged row. UNSUPPORTED: a STREAM table. */
 MUST_USE status staged_add(struct staged *staged, struct row_write *write, int64_t now_us,
                            struct error *err);
 

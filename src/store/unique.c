@@ -65,13 +65,13 @@ size_t unique_bytes(const struct row_unique *unique, unsigned count)
     return bytes;
 }
 
+bool unique_is_kept(const struct row_unique *unique)
+{
+    return unique->has_old && unique->has_new && str_eq(unique->old_key, unique->new_key);
+}
+
 /* -- on the committer's thread -------------------------------------------------------------------
  */
-
-static bool keeps_value(const struct row_unique *u)
-{
-    return u->has_old && u->has_new && str_eq(u->old_key, u->new_key);
-}
 
 /* Who has the value, live or not. `rest` gets the rest of the key. */
 static status find_entry(struct part_txn *p, uint32_t column_id, str key, struct buf *rest,
@@ -102,7 +102,7 @@ status unique_free(struct part_txn *p, const struct schema *schema, str key,
     status result = STATUS_IS_OK;
     for (unsigned i = 0; i < count && status_ok(result); i++) {
         const struct row_unique *u = &unique[i];
-        if (u->has_old && !keeps_value(u)) {
+        if (u->has_old && !unique_is_kept(u)) {
             result = free_one(p, schema->columns[u->column].id, key, u->old_key, &rest, err);
         }
     }
@@ -144,7 +144,7 @@ status unique_take(struct part_txn *p, const struct schema *schema, str key,
     *taken = NULL;
     for (unsigned i = 0; i < count && status_ok(result) && *taken == NULL; i++) {
         const struct row_unique *u = &unique[i];
-        if (!u->has_new || keeps_value(u)) {
+        if (!u->has_new || unique_is_kept(u)) {
             continue;
         }
         result = take_one(p, schema->columns[u->column].id, key, u->new_key, &rest, owner_seq, err);
@@ -157,6 +157,25 @@ status unique_take(struct part_txn *p, const struct schema *schema, str key,
 /* -- reading -------------------------------------------------------------------------------------
  */
 
+status unique_find_entry(struct store *store, struct kv_view *view, const struct table_part *part,
+                         uint32_t column_id, str value_key, enum kv_get_mode mode,
+                         struct arena *arena, bool *found, str *owner_key, struct error *err)
+{
+    struct buf key;
+    struct buf rest;
+    buf_init(&key);
+    buf_init(&rest);
+    str value = {0};
+    status result =
+        kv_get(store->options.kv, view, KV_KEY_INDEX,
+               part_key(&key, part, KEY_UNIQUE, key_unique_rest(&rest, column_id, value_key)), mode,
+               arena, &value, found, err);
+    buf_release(&rest);
+    buf_release(&key);
+    TRY(result);
+    return *found ? unique_entry_decode(value, owner_key, err) : STATUS_IS_OK;
+}
+
 status table_find_unique(struct table_read *read, uint32_t column_id, str key,
                          enum kv_get_mode mode, bool *found, str *owner_key, struct error *err)
 {
@@ -164,19 +183,11 @@ status table_find_unique(struct table_read *read, uint32_t column_id, str key,
         *found = true;
         return STATUS_IS_OK;
     }
-    struct buf rest;
-    buf_init(&rest);
-    str value = {0};
-    status result =
-        kv_get(read->store->options.kv, read->view, KV_KEY_INDEX,
-               part_key(&read->key, read->part, KEY_UNIQUE, key_unique_rest(&rest, column_id, key)),
-               mode, read->arena, &value, found, err);
-    buf_release(&rest);
-    TRY(result);
+    TRY(unique_find_entry(read->store, read->view, read->part, column_id, key, mode, read->arena,
+                          found, owner_key, err));
     if (!*found) {
         return STATUS_IS_OK;
     }
-    TRY(unique_entry_decode(value, owner_key, err));
     if (read->staged != NULL && staged_find(read->staged, *owner_key) != NULL) {
         *found = false; /* the transaction changed the owner, which gave the value up */
         return STATUS_IS_OK;

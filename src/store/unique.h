@@ -12,6 +12,8 @@
 #include "engine/kv.h"
 #include "model/schema.h"
 
+struct store;
+struct table_part; /* keys.h */
 struct part_txn;   /* commit_part.h */
 struct table_read; /* read.h */
 
@@ -46,6 +48,15 @@ MUST_USE status unique_take(struct part_txn *p, const struct schema *schema, str
                             const struct row_unique **taken, uint64_t *owner_seq,
                             struct error *err);
 
+/* Does the row only keep the value that it has? */
+bool unique_is_kept(const struct row_unique *unique);
+
+/* Whose the value was in the view, by its encoded primary key, which lives in the arena: that row
+ * may be deleted. */
+MUST_USE status unique_find_entry(struct store *store, struct kv_view *view,
+                                  const struct table_part *part, uint32_t column_id, str value_key,
+                                  enum kv_get_mode mode, struct arena *arena, bool *found,
+                                  str *owner_key, struct error *err);
 /* The encoded primary key of the row that has the value in the view; texts live in read->arena. A
  * row whose newest version is a tombstone has none. UNAVAILABLE with KV_NO_IO: not in memory. */
 MUST_USE status table_find_unique(struct table_read *read, uint32_t column_id, str value_key,

@@ -160,7 +160,13 @@ test('UNIQUE values move between rows, and ON CONFLICT sees what was staged', as
   assert.deepEqual(await rows(), [['1', 'b'], ['2', 'a']]);
   await must('BEGIN', "INSERT INTO tx.q (id, u) VALUES (3, 'new')", "INSERT INTO tx.q (id, u) VALUES (4, 'new') ON CONFLICT (u) DO NOTHING", 'DELETE FROM tx.q WHERE id = 1', "INSERT INTO tx.q (id, u) VALUES (5, 'b') ON CONFLICT (u) DO NOTHING", 'COMMIT');
   assert.deepEqual(await rows(), [['2', 'a'], ['3', 'new'], ['5', 'b']]);
-  await refuse(/Unique constraint violation: value 'a'/, 'BEGIN', "INSERT INTO tx.q (id, u) VALUES (6, 'a')", 'COMMIT');
+  // told by the statement, not by COMMIT: what the view has, what was staged, what a savepoint brought back
+  await refuse(/^Statement 2 failed: .*Unique constraint violation: value 'a' already exists in column 'u'/, 'BEGIN', "INSERT INTO tx.q (id, u) VALUES (6, 'a')", 'COMMIT');
+  await refuse(/^Statement 3 failed: .*Unique constraint violation: value 's' already exists in column 'u'/, 'BEGIN', "INSERT INTO tx.q (id, u) VALUES (6, 's')", "UPDATE tx.q SET u = 's' WHERE id = 2", 'COMMIT');
+  await refuse(/^Statement 2 failed: .*Unique constraint violation: value 'z' appears multiple times in the insert batch/, 'BEGIN', "INSERT INTO tx.q (id, u) VALUES (6, 'z'), (7, 'z')", 'COMMIT');
+  await refuse(/^Statement 6 failed: .*Unique constraint violation: value 'a'/, 'BEGIN', 'SAVEPOINT one', 'DELETE FROM tx.q WHERE id = 2', "INSERT INTO tx.q (id, u) VALUES (6, 'a')", 'ROLLBACK TO one', "INSERT INTO tx.q (id, u) VALUES (6, 'a')", 'COMMIT');
+  await server.exec('STORAGE FLUSH TABLE tx.q');
+  await refuse(/^Statement 2 failed: .*Unique constraint violation: value 'new'/, 'BEGIN', "UPDATE tx.q SET u = 'new' WHERE u = 'a'", 'COMMIT');
   const [returned] = (await must('BEGIN', "INSERT INTO tx.q (id, u) VALUES (7, 'r') RETURNING id, u", 'COMMIT')).filter((r) => r.schema);
   assert.deepEqual(returned.rows, [['7', 'r']]);
   assert.equal((await rows()).length, 4);

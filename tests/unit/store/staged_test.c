@@ -66,6 +66,17 @@ static struct table_row get(struct transaction *t, unsigned id)
     return row;
 }
 
+/* The live row of a key as `values`. */
+static status update(struct transaction *t, struct row_write_table *to, unsigned id,
+                     const struct value *values)
+{
+    struct table_row row = get(t, id);
+    struct row old;
+    EXPECT_OK(row_open(&old, t->part.schema, row.bytes, &t->w->err), &t->w->err);
+    const struct value before[] = {row_value(&old, 0), row_value(&old, 1)};
+    return row_write_update(to, row.seq, row.bytes, before, values, &t->w->err);
+}
+
 /* Puts `text` into a key, or takes it away when it is "", as a statement of the transaction. */
 static status stage(struct transaction *t, unsigned id, const char *text)
 {
@@ -83,7 +94,7 @@ static status stage(struct transaction *t, unsigned id, const char *text)
         EXPECT_OK(row_open(&last, t->part.schema, row.bytes, err), err);
         EXPECT_OK(row_write_delete(to, row.seq, &last, err), err);
     } else if (is_live) {
-        EXPECT_OK(row_write_update(to, row.seq, row.bytes, NULL, values, err), err);
+        EXPECT_OK(update(t, to, id, values), err);
     } else {
         EXPECT_OK(row_write_insert(to, values, err), err);
     }
@@ -340,5 +351,153 @@ TEST(staged_stream_rows_are_refused)
     EXPECT(strstr(w.err.text, "stream tables are not supported inside explicit transactions"));
     end(&t);
     part_close(&part);
+    world_close(&w);
+}
+
+/* -- UNIQUE --------------------------------------------------------------------------------------
+ */
+
+static void make_unique(struct world *w)
+{
+    struct world_part part;
+    part_open(w, w->table, "", &part);
+    struct column columns[2];
+    memcpy(columns, part.schema->columns, sizeof columns);
+    columns[1].is_unique = true;
+    const struct table_change change = {
+        .id = w->table, .expected_version = 1, .columns = columns, .column_count = 2};
+    uint32_t version = 0;
+    EXPECT_OK(catalog_alter_table(w->catalog, &change, &version, &w->err), &w->err);
+    part_close(&part);
+}
+
+/* Does another key of the transaction have the text? */
+static bool is_taken(const struct contents *now, unsigned id, const char *text)
+{
+    for (unsigned other = 0; other < KEYS; other++) {
+        if (other != id && text[0] != '\0' && strcmp(now->text[other], text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static unsigned stage_unique(struct transaction *t, struct rng *rng)
+{
+    unsigned id = (unsigned)rng_below(rng, KEYS);
+    char text[WORLD_TEXT_MAX] = "";
+    if (t->now.text[id][0] == '\0' || rng_below(rng, 3) > 0) {
+        (void)snprintf(text, sizeof text, "v%u", (unsigned)rng_below(rng, KEYS));
+    }
+    bool must_fail = is_taken(&t->now, id, text);
+    status result = stage(t, id, text);
+    if (result.code != (must_fail ? STATUS_CONSTRAINT : STATUS_OK)) {
+        test_fail(__FILE__, __LINE__, "key %u, text '%s': %s", id, text,
+                  must_fail ? "not refused" : t->w->err.text);
+    }
+    return must_fail ? 1 : 0;
+}
+
+/* Nobody else writes: COMMIT must agree with what the statements said. */
+static unsigned run_unique(struct world *w, struct contents *committed, struct rng *rng)
+{
+    struct transaction t;
+    begin(w, committed, &t);
+    size_t mark = 0;
+    struct contents at_mark = t.now;
+    unsigned refused = 0;
+    for (unsigned i = (unsigned)rng_below(rng, 16); i > 0; i--) {
+        switch (rng_below(rng, 8)) {
+        case 0:
+            mark = staged_mark(t.staged);
+            at_mark = t.now;
+            break;
+        case 1:
+            staged_rollback(t.staged, mark);
+            t.now = at_mark;
+            break;
+        default:
+            refused += stage_unique(&t, rng);
+            break;
+        }
+        expect_point_reads(&t);
+    }
+    EXPECT(status_ok(commit(&t)));
+    *committed = t.now;
+    end(&t);
+    return refused;
+}
+
+TEST(staged_add_refuses_a_unique_value_exactly_when_another_live_row_has_it)
+{
+    struct world w = {0};
+    world_open(&w);
+    make_unique(&w);
+    struct rng rng;
+    rng_init(&rng, 20261123);
+    struct contents committed = {0};
+    unsigned refused = 0;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        refused += run_unique(&w, &committed, &rng);
+        if (rng_below(&rng, 8) == 0) {
+            (void)flush_finish(world_flush(&w));
+        }
+    }
+    EXPECT(refused > ROUNDS / 2);
+    world_close(&w);
+}
+
+/* Two rows of one UPDATE. */
+static status stage_two(struct transaction *t, const char *one, const char *two)
+{
+    struct row_write *write = &t->writes[t->write_count++];
+    row_write_init(write, t->w->store, &t->part.arena);
+    struct row_write_table *to = row_write_table(write, &t->part.part, t->part.schema);
+    const char *const texts[] = {one, two};
+    for (unsigned i = 0; i < 2; i++) {
+        const struct value values[] = {value_int(TYPE_BIGINT, i + 1),
+                                       value_text(str_from(texts[i]))};
+        EXPECT_OK(update(t, to, i + 1, values), &t->w->err);
+    }
+    return staged_add(t->staged, write, 1, &t->w->err);
+}
+
+TEST(staged_add_lets_unique_values_change_places_and_takes_a_failed_change_back)
+{
+    struct world w = {0};
+    world_open(&w);
+    make_unique(&w);
+    EXPECT_OK(world_insert(&w, 1, "a"), &w.err);
+    EXPECT_OK(world_insert(&w, 2, "b"), &w.err);
+    struct contents committed = {0};
+    (void)snprintf(committed.text[1], WORLD_TEXT_MAX, "a");
+    (void)snprintf(committed.text[2], WORLD_TEXT_MAX, "b");
+    struct transaction t;
+    begin(&w, &committed, &t);
+    EXPECT_OK(stage_two(&t, "b", "a"), &w.err);
+    EXPECT_STATUS(stage(&t, 3, "a"), CONSTRAINT);
+    EXPECT(strstr(w.err.text, "value 'a' already exists in column 'v'") != NULL);
+    EXPECT_STATUS(stage_two(&t, "c", "c"), CONSTRAINT);
+    EXPECT_STATUS(stage(&t, 3, "b"), CONSTRAINT); /* 1 has it, 2 had it in the view */
+    EXPECT_OK(stage(&t, 3, "c"), &w.err);         /* what failed took nothing */
+    EXPECT_OK(commit(&t), &w.err);
+    end(&t);
+    EXPECT_STR(str_from(world_show(&w)), "1=b 2=a 3=c");
+    world_close(&w);
+}
+
+TEST(commit_of_a_transaction_has_the_last_word_on_a_unique_value)
+{
+    struct world w = {0};
+    world_open(&w);
+    make_unique(&w);
+    struct contents none = {0};
+    struct transaction t;
+    begin(&w, &none, &t);
+    EXPECT_OK(world_insert(&w, 1, "a"), &w.err); /* the view does not show it */
+    EXPECT_OK(stage(&t, 2, "a"), &w.err);
+    EXPECT_STATUS(commit(&t), CONSTRAINT);
+    end(&t);
+    EXPECT_STR(str_from(world_show(&w)), "1=a");
     world_close(&w);
 }
