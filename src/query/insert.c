@@ -13,6 +13,13 @@
 /* Rows that a loop prepares itself: some 50 µs; its connections do not notice. */
 enum { LOOP_ROWS_MAX = 64 };
 
+/* A cell of VALUES that is no literal, parameter or DEFAULT. */
+struct computed {
+    const struct expr *e;
+    const struct eval *bound; /* NULL: `value` is what the SQL engine said */
+    struct value value;
+};
+
 /* What stays the same for all rows of one INSERT. */
 struct insert {
     struct run *run;
@@ -25,6 +32,9 @@ struct insert {
     struct arena *rows;   /* memory of the rows: the write job's */
     struct value *values; /* one row, with places for its system columns */
     bool *given;
+    struct computed *computed; /* row by row */
+    unsigned computed_count;
+    unsigned computed_next; /* of the row that is being made */
     struct row_write_table *to;
     struct write_job *job;
     struct conflict *conflict; /* NULL: no ON CONFLICT */
@@ -111,27 +121,117 @@ static status add_row(struct insert *in, unsigned number, struct error *err)
 /* -- VALUES -------------------------------------------------------------------------------------
  */
 
+static bool is_computed(const struct expr *e)
+{
+    return e->kind != EXPR_LITERAL && e->kind != EXPR_PARAM && e->kind != EXPR_DEFAULT;
+}
+
+static status check_width(const struct insert *in, unsigned count, unsigned number,
+                          struct error *err)
+{
+    return count == in->width ? STATUS_IS_OK
+                              : error_set(err, ERROR_INVALID_OPERATION,
+                                          "INSERT has %u values for %u columns (row %u)", count,
+                                          in->width, number);
+}
+
+/* The one row that the engine was asked for: the cells that it computes, in order. */
+static status take_cells(void *context, const struct value *values, unsigned count,
+                         struct error *err)
+{
+    struct insert *in = context;
+    unsigned at = 0;
+    for (unsigned i = 0; i < in->computed_count; i++) {
+        if (in->computed[i].bound == NULL && at < count) {
+            in->computed[i].value = value_copy(in->rows, &values[at]);
+        }
+        at += in->computed[i].bound == NULL ? 1 : 0;
+    }
+    return at == count ? STATUS_IS_OK
+                       : error_set(err, ERROR_SYNTAX, "a value of VALUES is not one expression");
+}
+
+/* One row of VALUES, so each cell keeps its type, and what stands for several rows is refused. */
+static status ask_engine(struct insert *in, struct error *err)
+{
+    if (!in->run->may_block) {
+        return run_block(in->run);
+    }
+    struct buf text;
+    buf_init(&text);
+    for (unsigned i = 0; i < in->computed_count; i++) {
+        if (in->computed[i].bound == NULL) {
+            buf_append_format(&text, "%s(" STR_FMT ")",
+                              text.n == 0 ? "SELECT * FROM (VALUES (" : ", ",
+                              STR(sql_expr_text(in->run->statement, in->computed[i].e)));
+        }
+    }
+    buf_append_c(&text, ")) AS v");
+    str query = arena_copy(in->run->arena, buf_str(&text));
+    buf_release(&text);
+    return find_rows_select(in->run, query, NULL, take_cells, in, err);
+}
+
+/* Binds every computed cell. Subqueries, and what our own expressions have not, are for the SQL
+ * engine, as in UPDATE ... SET. */
+static status bind_cells(struct insert *in, struct error *err)
+{
+    const struct insert_part *part = in->part;
+    unsigned count = 0;
+    for (unsigned r = 0; r < part->row_count; r++) {
+        TRY(check_width(in, part->rows[r].count, r + 1, err));
+        for (unsigned i = 0; i < in->width; i++) {
+            count += is_computed(part->rows[r].items[i]) ? 1 : 0;
+        }
+    }
+    in->computed = ARENA_ARRAY(in->run->arena, struct computed, (size_t)count + 1);
+    struct eval_scope scope = {.param_types = in->param_types,
+                               .param_count = in->run->query->param_count,
+                               .allows_generators = true};
+    bool needs_engine = false;
+    for (unsigned r = 0; count > 0 && r < part->row_count; r++) {
+        for (unsigned i = 0; i < in->width; i++) {
+            const struct expr *e = part->rows[r].items[i];
+            if (!is_computed(e)) {
+                continue;
+            }
+            struct computed *cell = &in->computed[in->computed_count++];
+            *cell = (struct computed){.e = e};
+            status bound = e->has_engine ? status_from(STATUS_UNSUPPORTED)
+                                         : eval_bind(e, &scope, in->rows, &cell->bound, err);
+            if (bound.code == STATUS_UNSUPPORTED) {
+                error_clear(err);
+                cell->bound = NULL;
+                needs_engine = true;
+            } else {
+                TRY(bound);
+            }
+        }
+    }
+    return needs_engine ? ask_engine(in, err) : STATUS_IS_OK;
+}
+
 static status set_cell(struct insert *in, unsigned position, const struct expr *e,
                        struct error *err)
 {
     const struct column *c = &in->schema->columns[in->column_of[position]];
     unsigned at = (unsigned)in->column_of[position];
+    struct value v;
     if (e->kind == EXPR_DEFAULT) {
         return STATUS_IS_OK;
     }
-    struct value v;
     if (e->kind == EXPR_LITERAL) {
         v = e->as.literal.value;
     } else if (e->kind == EXPR_PARAM) {
         v = in->run->query->params[e->as.param - 1];
     } else {
-        struct eval_scope scope = {.param_types = in->param_types,
-                                   .param_count = in->run->query->param_count,
-                                   .allows_generators = true};
-        const struct eval *bound = NULL;
-        TRY(eval_bind(e, &scope, in->rows, &bound, err));
-        struct eval_input input = {.params = in->run->query->params, .session = &in->session};
-        TRY(eval_run(bound, &input, in->rows, &v, err));
+        const struct computed *cell = &in->computed[in->computed_next++];
+        CHECK(cell->e == e);
+        v = cell->value;
+        if (cell->bound != NULL) {
+            struct eval_input input = {.params = in->run->query->params, .session = &in->session};
+            TRY(eval_run(cell->bound, &input, in->rows, &v, err));
+        }
     }
     in->given[at] = true;
     return value_coerce(&v, c->type, c->name, in->rows, &in->values[at], err);
@@ -140,22 +240,11 @@ static status set_cell(struct insert *in, unsigned position, const struct expr *
 static status add_values(struct insert *in, struct error *err)
 {
     const struct insert_part *part = in->part;
+    TRY(bind_cells(in, err));
     for (unsigned r = 0; r < part->row_count; r++) {
-        const struct expr_list *row = &part->rows[r];
-        if (row->count != in->width) {
-            return error_set(err, ERROR_INVALID_OPERATION,
-                             "INSERT has %u values for %u columns (row %u)", row->count, in->width,
-                             r + 1);
-        }
         memset(in->given, 0, in->schema->column_count * sizeof *in->given);
-        for (unsigned i = 0; i < row->count; i++) {
-            if (row->items[i]->has_engine) {
-                return error_set(err, ERROR_STATEMENT_UNSUPPORTED,
-                                 "the expression for column '" STR_FMT
-                                 "' in VALUES; use INSERT ... SELECT",
-                                 STR(in->schema->columns[in->column_of[i]].name));
-            }
-            TRY(set_cell(in, i, row->items[i], err));
+        for (unsigned i = 0; i < in->width; i++) {
+            TRY(set_cell(in, i, part->rows[r].items[i], err));
         }
         TRY(add_row(in, r + 1, err));
     }
@@ -171,7 +260,7 @@ struct query_rows {
 };
 
 /* Before any row: a SELECT that finds none is as wrong. */
-static status check_width(void *context, unsigned count, struct error *err)
+static status check_query_width(void *context, unsigned count, struct error *err)
 {
     const struct query_rows *rows = context;
     return count == rows->in->width
@@ -198,7 +287,7 @@ static status take_row(void *context, const struct value *values, unsigned count
 static status add_query(struct insert *in, struct error *err)
 {
     struct query_rows rows = {in, 0};
-    return find_rows_select(in->run, in->part->query, check_width, take_row, &rows, err);
+    return find_rows_select(in->run, in->part->query, check_query_width, take_row, &rows, err);
 }
 
 /* -- the statement ------------------------------------------------------------------------------
