@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/metric.h"
 #include "jobs/work.h"
 #include "model/key.h"
@@ -32,6 +33,7 @@ struct jobs {
     struct job **all; /* by age, oldest first */
     size_t count;
     size_t capacity;
+    struct map by_id;  /* `all` by job->id */
     struct job *queue; /* oldest first; retries stay in it until their time */
     bool is_stopping;
     bool is_ticking; /* a thread runs the scheduler */
@@ -123,12 +125,14 @@ static void add(struct jobs *jobs, struct job *job)
 {
     jobs->all = mem_grow(jobs->all, &jobs->capacity, jobs->count + 1, sizeof(struct job *));
     jobs->all[jobs->count++] = job;
+    (void)map_put(&jobs->by_id, str_from(job->id), job);
     (void)atomic_count_add(&jobs->version, 1);
 }
 
 /* Frees a job that is in no queue. Under the lock. */
 static void remove_at(struct jobs *jobs, size_t i)
 {
+    (void)map_remove(&jobs->by_id, str_from(jobs->all[i]->id));
     mem_free(jobs->all[i]);
     memmove(&jobs->all[i], &jobs->all[i + 1], (jobs->count - i - 1) * sizeof(struct job *));
     jobs->count--;
@@ -159,11 +163,12 @@ static status load(struct jobs *jobs, struct error *err)
     status result = STATUS_IS_OK;
     while (kv_cursor_next(cursor, &key, &value, &result, err)) {
         struct job *job = mem_alloc_zeroed(sizeof *job);
-        add(jobs, job);
         result = job_decode(value, job, err);
         if (!status_ok(result)) {
+            mem_free(job);
             break;
         }
+        add(jobs, job);
     }
     kv_cursor_close(cursor);
     kv_view_close(view);
@@ -199,6 +204,7 @@ status jobs_open(const struct jobs_options *options, struct jobs **out, struct e
     jobs->thread_count = options->thread_count;
     lock_init(&jobs->lock, LOCK_JOBS);
     cond_init(&jobs->wake);
+    map_init(&jobs->by_id);
     status result = load(jobs, err);
     if (status_ok(result)) {
         result = fail_interrupted(jobs, err);
@@ -220,6 +226,7 @@ void jobs_close(struct jobs *jobs)
         mem_free(jobs->all[i]);
     }
     mem_free(jobs->all);
+    map_release(&jobs->by_id);
     cond_release(&jobs->wake);
     lock_release(&jobs->lock);
     mem_free(jobs);
@@ -420,10 +427,7 @@ status jobs_queue(struct jobs *jobs, enum job_kind kind, table_id table, str ns,
 status jobs_kill(struct jobs *jobs, str id, struct error *err)
 {
     lock_take(&jobs->lock);
-    struct job *job = NULL;
-    for (size_t i = 0; i < jobs->count && job == NULL; i++) {
-        job = str_eq_c(id, jobs->all[i]->id) ? jobs->all[i] : NULL;
-    }
+    struct job *job = map_find(&jobs->by_id, id);
     status result = STATUS_IS_OK;
     bool must_save = false;
     if (job == NULL) {
@@ -764,6 +768,17 @@ status jobs_each(struct jobs *jobs, jobs_visit_fn *visit, void *context, struct 
     }
     mem_free(copies);
     return result;
+}
+
+bool jobs_find(struct jobs *jobs, str id, struct job *out)
+{
+    lock_take(&jobs->lock);
+    const struct job *job = map_find(&jobs->by_id, id);
+    if (job != NULL) {
+        memcpy(out, job, sizeof *out);
+    }
+    lock_give(&jobs->lock);
+    return job != NULL;
 }
 
 uint64_t jobs_version(struct jobs *jobs)

@@ -48,8 +48,9 @@ void jobs_close(struct jobs *jobs); /* NULL allowed; after jobs_stop */
 
 /* Queues work for a table and waits until its record is durable. EXISTS: a job of that kind for the
  * table is queued or running; `id` is then that job's. `id` has JOB_ID_BYTES places.
- * `is_forced`, asked for by a statement: the job of `id` begins only from now on, so it covers every
- * row that was acknowledged before the call. While one of its kind runs, one more waits for it. */
+ * `is_forced`, asked for by a statement: the job of `id` begins only from now on, so it covers
+ * every row that was acknowledged before the call. While one of its kind runs, one more waits for
+ * it. */
 MUST_USE status jobs_queue(struct jobs *jobs, enum job_kind kind, table_id table, str ns, str name,
                            bool is_forced, char id[JOB_ID_BYTES], struct error *err);
 /* KILL JOB. NOT_FOUND; INVALID_OPERATION: it is over. */
@@ -59,6 +60,8 @@ MUST_USE status jobs_kill(struct jobs *jobs, str id, struct error *err);
 typedef status jobs_visit_fn(void *context, const struct job *job, struct error *err);
 MUST_USE status jobs_each(struct jobs *jobs, jobs_visit_fn *visit, void *context,
                           struct error *err);
+/* A copy of the job of an id, by index; false: there is none. */
+bool jobs_find(struct jobs *jobs, str id, struct job *out);
 /* A number from 1 that grows with every change of what jobs_each shows, before anybody is told. */
 uint64_t jobs_version(struct jobs *jobs);
 /* Jobs in a state, for metrics. */

@@ -34,7 +34,8 @@ struct query_limits {
     uint64_t engine_temp_bytes;
     uint32_t engine_concurrent_max; /* heavy statements at once; more wait, then BUSY */
     uint32_t flush_rows_default; /* flush.default_row_limit: of tables without a policy; 0: none */
-    uint32_t password_cost;      /* bcrypt */
+    uint32_t idempotency_keys_max;    /* of one user; 0: LIMIT_IDEMPOTENCY_KEYS */
+    uint32_t password_cost;           /* bcrypt */
     uint32_t password_concurrent_max; /* hashed at once; 0: 1 */
     uint32_t password_length_min;
     bool password_complexity;
@@ -46,6 +47,12 @@ struct query_limits {
 struct row_sink {
     void *context;
     status (*row)(void *context, const struct value *values, struct error *err);
+};
+
+/* The rows of a system table that a statement wants; a hint: it looks at what it gets. */
+struct system_key {
+    const char *column; /* NULL: all rows */
+    str text;           /* of that column */
 };
 
 /* Statements whose doing lives above query/ and system tables whose rows do. Filled by server/main.
@@ -72,9 +79,10 @@ struct query_hooks {
     /* Ends sessions and subscriptions of a user that was changed. May be NULL. */
     void (*user_changed)(void *context, str user_id);
     /* Rows of system tables kept above: "jobs", "live", "sessions", "stats", "settings",
-     * "server_logs", "audit_log" ... NOT_FOUND: not one of them. */
+     * "server_logs", "audit_log" ... Those of `key` are enough. NOT_FOUND: not one of them. */
     status (*system_rows)(void *context, const struct session *session, str table,
-                          struct arena *arena, const struct row_sink *sink, struct error *err);
+                          const struct system_key *key, struct arena *arena,
+                          const struct row_sink *sink, struct error *err);
     /* A number that has grown before a change of those rows is acknowledged; 0: not counted, the
      * rows are never kept. May be NULL. */
     uint64_t (*system_version)(void *context, str table);

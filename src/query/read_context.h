@@ -22,10 +22,7 @@ struct read_context {
     struct read_table *tables;
     struct prune_run prune;      /* of the running SELECT; zeroed: it needs all files */
     const struct staged *staged; /* of the open transaction, whose view this is; NULL: none */
-    /* Of a system table, the statement wants only rows whose `key_column` is `key` (system_key.c);
-     * NULL: any. */
-    const char *key_column;
-    str key;
+    struct system_key key;       /* of a system table, what the statement wants (system_key.c) */
 };
 
 /* Opens a view of now. */

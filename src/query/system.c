@@ -33,7 +33,7 @@ static status fill_rows(struct read_context *rc, const struct system_table *tabl
     status result = table->fill != NULL
                         ? table->fill(rc, &sink, err)
                         : hooks->system_rows(hooks->context, rc->session, str_from(table->name),
-                                             rc->arena, &sink, err);
+                                             &rc->key, rc->arena, &sink, err);
     if (!status_ok(result)) {
         system_rows_release(rows);
         return result;
@@ -69,7 +69,7 @@ status system_rows_load(struct read_context *rc, const struct system_table *tabl
     enum system_kind kind = SYSTEM_TABLES;
     bool is_kept = strcmp(table->namespace_name, "system") == 0 &&
                    system_cache_has(cache, str_from(table->name), &kind);
-    bool is_whole = rc->key_column == NULL;
+    bool is_whole = rc->key.column == NULL;
     uint64_t version = is_kept && is_whole ? source_version(rc, table) : 0;
     if (version == 0) {
         return fill_rows(rc, table, out, err);

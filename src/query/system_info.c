@@ -286,6 +286,6 @@ status system_fill_info_settings(struct read_context *rc, const struct row_sink 
         return STATUS_IS_OK;
     }
     /* Its first three columns are those of system.settings. */
-    return hooks->system_rows(hooks->context, rc->session, STR_LIT("settings"), rc->arena, sink,
-                              err);
+    return hooks->system_rows(hooks->context, rc->session, STR_LIT("settings"), &rc->key, rc->arena,
+                              sink, err);
 }

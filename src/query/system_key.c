@@ -2,7 +2,7 @@
  * need not be made. Only a hint: the statement's condition is still evaluated on what is made. */
 #include "query/system_private.h"
 
-/* The columns that rows can be found by. */
+/* The columns that rows can be found by, the best of a table first. */
 static const struct {
     const char *namespace_name;
     const char *table;
@@ -13,19 +13,12 @@ static const struct {
             {"system", "tables", "table_name"},
             {"system", "columns", "table_name"},
             {"system", "audit_log", "audit_id"},
+            {"system", "jobs", "job_id"},
+            {"system", "job_nodes", "job_id"},
+            {"system", "manifest", "cache_key"},
+            {"system", "manifest", "table_name"},
             {"information_schema", "tables", "table_name"},
             {"information_schema", "columns", "table_name"}};
-
-static const char *key_column(const struct system_table *table)
-{
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        if (strcmp(keys[i].namespace_name, table->namespace_name) == 0 &&
-            strcmp(keys[i].table, table->name) == 0) {
-            return keys[i].column;
-        }
-    }
-    return NULL;
-}
 
 /* The text that `e` is known to be; false: it is something else. */
 static bool text_of(const struct run *run, const struct expr *e, str *out)
@@ -74,15 +67,20 @@ void system_key_find(const struct run *run, struct read_context *rc)
     const struct simple_select *select = &statement->as.select.simple;
     const struct system_table *table =
         system_table_find(run_namespace(run, select->table.ns), select->table.name);
-    const char *column = table != NULL ? key_column(table) : NULL;
-    str text;
-    if (column != NULL && select->where != NULL && find_text(run, select->where, column, &text)) {
-        rc->key_column = column;
-        rc->key = text;
+    for (size_t i = 0; table != NULL && select->where != NULL && rc->key.column == NULL &&
+                       i < sizeof keys / sizeof keys[0];
+         i++) {
+        str text;
+        if (strcmp(keys[i].namespace_name, table->namespace_name) == 0 &&
+            strcmp(keys[i].table, table->name) == 0 &&
+            find_text(run, select->where, keys[i].column, &text)) {
+            rc->key = (struct system_key){keys[i].column, text};
+        }
     }
 }
 
 bool system_key_skips(const struct read_context *rc, const char *column, str text)
 {
-    return rc->key_column != NULL && strcmp(rc->key_column, column) == 0 && !str_eq(rc->key, text);
+    return rc->key.column != NULL && strcmp(rc->key.column, column) == 0 &&
+           !str_eq(rc->key.text, text);
 }

@@ -94,8 +94,8 @@ static void fill_user(void *context, const struct user *u)
 static status fill_users(struct read_context *rc, const struct row_sink *sink, struct error *err)
 {
     struct user_fill fill = {rc, sink, STATUS_IS_OK, err};
-    if (rc->key_column != NULL) {
-        struct user *user = catalog_find_user(rc->engine->catalog, rc->key);
+    if (rc->key.column != NULL) {
+        struct user *user = catalog_find_user(rc->engine->catalog, rc->key.text);
         if (user != NULL) {
             fill_user(&fill, user);
         }
@@ -357,7 +357,7 @@ static status fill_schemas(struct read_context *rc, const struct row_sink *sink,
 {
     for (unsigned i = 0; i < rc->snapshot->table_count; i++) {
         const struct table *t = rc->snapshot->tables[i];
-        if (rc->key_column != NULL &&
+        if (rc->key.column != NULL &&
             system_key_skips(rc, "table_id",
                              table_display(rc->arena, t->namespace_name, t->name))) {
             continue;
@@ -559,9 +559,10 @@ static status fill_audit_log(struct read_context *rc, const struct row_sink *sin
 {
     struct audit_fill fill = {rc, sink};
     uint64_t number = 0;
-    if (rc->key_column != NULL) {
-        return str_to_u64(rc->key, &number) ? audit_one(rc->view, number, audit_row, &fill, err)
-                                            : STATUS_IS_OK;
+    if (rc->key.column != NULL) {
+        return str_to_u64(rc->key.text, &number)
+                   ? audit_one(rc->view, number, audit_row, &fill, err)
+                   : STATUS_IS_OK;
     }
     return audit_each(rc->view, audit_row, &fill, err);
 }

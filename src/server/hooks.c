@@ -167,9 +167,10 @@ static void user_changed(void *context, str user_id)
 }
 
 static status system_rows(void *context, const struct session *session, str table,
-                          struct arena *arena, const struct row_sink *sink, struct error *err)
+                          const struct system_key *key, struct arena *arena,
+                          const struct row_sink *sink, struct error *err)
 {
-    return system_rows_write(context, session, table, arena, sink, err);
+    return system_rows_write(context, session, table, key, arena, sink, err);
 }
 
 static uint64_t system_version(void *context, str table)

@@ -12,8 +12,8 @@ struct query_hooks hooks_make(struct server *server);
 /* Rows of jobs, job_nodes, live, manifest, cluster, settings, stats (system_rows.c). NOT_FOUND: not
  * one of them. */
 MUST_USE status system_rows_write(struct server *server, const struct session *session, str table,
-                                  struct arena *arena, const struct row_sink *sink,
-                                  struct error *err);
+                                  const struct system_key *key, struct arena *arena,
+                                  const struct row_sink *sink, struct error *err);
 
 /* Rows of server_logs: the last LINES_MAX lines of the JSON log file; none when the log is text
  * (system_logs.c). */

@@ -5,6 +5,7 @@
 #include "query/mutant.h"
 #include "server/api_health.h"
 #include "server/process_numbers.h"
+#include "store/filter_cache.h"
 #include "store/registry.h"
 #include "store/segment.h"
 
@@ -117,6 +118,17 @@ static status write_job_node(void *context, const struct job *job, struct error 
     add_time(&row, job->finished_us);
     add_time(&row, job->updated_us);
     return rows->sink->row(rows->sink->context, row.values, err);
+}
+
+/* Both tables have a row per job, found by its id. */
+static status write_jobs(struct job_rows *rows, const struct system_key *key, jobs_visit_fn *write,
+                         struct error *err)
+{
+    struct job job;
+    if (key->column == NULL) {
+        return jobs_each(rows->server->jobs, write, rows, err);
+    }
+    return jobs_find(rows->server->jobs, key->text, &job) ? write(rows, &job, err) : STATUS_IS_OK;
 }
 
 /* --- settings, cluster ------------------------------------------------------------------------ */
@@ -235,6 +247,20 @@ static void stat_catalog(struct stats *stats, struct server *server)
     catalog_give(snapshot);
 }
 
+/* Bloom filters of segments, and what they spared. */
+static void stat_filters(struct stats *stats, struct server *server)
+{
+    struct filter_cache_stats filters;
+    store_filter_stats(server->store, &filters);
+    stat(stats, "filter_cache_entries", filters.entries);
+    stat(stats, "filter_cache_bytes", filters.bytes);
+    stat(stats, "filter_cache_hits", filters.hits);
+    stat(stats, "filter_cache_misses", filters.misses);
+    stat(stats, "filter_cache_evictions", filters.evictions);
+    stat(stats, "segment_files_listed", filters.files_listed);
+    stat(stats, "segment_files_pruned", filters.files_pruned);
+}
+
 static void stat_caches(struct stats *stats, struct server *server)
 {
     struct schema_cache_statistics schemas;
@@ -273,6 +299,7 @@ static void stat_caches(struct stats *stats, struct server *server)
     stat(stats, "row_cache_bytes", rows.bytes);
     stat(stats, "row_cache_hits", rows.hits);
     stat(stats, "row_cache_misses", rows.misses);
+    stat_filters(stats, server);
 }
 
 static void stat_process(struct stats *stats)
@@ -399,18 +426,30 @@ static status manifest_text(struct server *server, const struct table *table,
     return result;
 }
 
+/* `namespace:table:` of the cache keys of a table's parts. */
+static str cache_key_start(const struct table *table, struct arena *arena)
+{
+    return arena_format(arena, STR_FMT ":" STR_FMT ":", STR(table->namespace_name),
+                        STR(table->name));
+}
+
+static str manifest_scope(const struct manifest_row *part)
+{
+    return part->owner.n > 0 ? part->owner : STR_LIT("shared");
+}
+
 static status write_manifest(struct server *server, const struct table *table,
                              const struct manifest_row *part, struct arena *arena,
                              const struct row_sink *sink, struct error *err)
 {
     struct row row = {.count = 0};
-    str scope = part->owner.n > 0 ? part->owner : STR_LIT("shared");
+    str scope = manifest_scope(part);
     str text = {NULL, 0};
     TRY(manifest_text(server, table, part, arena, &text, err));
     struct value json = value_text(text);
     json.type.id = TYPE_JSON;
-    add_text(&row, arena_format(arena, STR_FMT ":" STR_FMT ":" STR_FMT, STR(table->namespace_name),
-                                STR(table->name), STR(scope)));
+    add_text(&row,
+             arena_format(arena, STR_FMT STR_FMT, STR(cache_key_start(table, arena)), STR(scope)));
     add_text(&row, table->namespace_name);
     add_text(&row, table->name);
     add_text(&row, scope);
@@ -434,20 +473,66 @@ static bool may_see_part(const struct session *session, const struct table *tabl
                                         : str_eq(part->owner, session->user_id));
 }
 
-static status write_manifests(struct server *server, const struct session *session,
-                              struct arena *arena, const struct row_sink *sink, struct error *err)
+/* May parts of the table be among those asked for, and which? *scope is NULL: all. */
+static bool is_asked_for(const struct table *table, const struct system_key *key,
+                         struct arena *arena, const str **scope)
 {
-    const struct catalog_snapshot *snapshot = catalog_take(server->catalog);
+    *scope = NULL;
+    if (strcmp(key->column, "table_name") == 0) {
+        return str_eq(table->name, key->text);
+    }
+    str start = cache_key_start(table, arena);
+    if (!str_starts_with(key->text, start)) {
+        return false;
+    }
+    str *rest = ARENA_NEW(arena, str);
+    *rest = str_skip(key->text, start.n);
+    *scope = rest;
+    return true;
+}
+
+/* Of one table, or of all (id 0). */
+static status write_parts(struct server *server, const struct session *session,
+                          const struct catalog_snapshot *snapshot, table_id id, const str *scope,
+                          struct arena *arena, const struct row_sink *sink, struct error *err)
+{
     struct manifest_row *parts = NULL;
     size_t count = 0;
-    status result = STATUS_IS_OK;
-    store_manifests(server->store, arena, &parts, &count);
-    for (size_t i = 0; i < count && status_ok(result); i++) {
+    store_manifests(server->store, id, arena, &parts, &count);
+    for (size_t i = 0; i < count; i++) {
         const struct table *table = snapshot_find_table_id(snapshot, parts[i].table);
-        if (table != NULL && may_see_part(session, table, &parts[i])) {
-            result = write_manifest(server, table, &parts[i], arena, sink, err);
+        bool is_wanted = scope == NULL || str_eq(manifest_scope(&parts[i]), *scope);
+        if (table != NULL && is_wanted && may_see_part(session, table, &parts[i])) {
+            TRY(write_manifest(server, table, &parts[i], arena, sink, err));
         }
     }
+    return STATUS_IS_OK;
+}
+
+static status write_parts_of_key(struct server *server, const struct session *session,
+                                 const struct catalog_snapshot *snapshot,
+                                 const struct system_key *key, struct arena *arena,
+                                 const struct row_sink *sink, struct error *err)
+{
+    for (unsigned i = 0; i < snapshot->table_count; i++) {
+        const struct table *table = snapshot->tables[i];
+        const str *scope = NULL;
+        if (is_asked_for(table, key, arena, &scope)) {
+            TRY(write_parts(server, session, snapshot, table->id, scope, arena, sink, err));
+        }
+    }
+    return STATUS_IS_OK;
+}
+
+static status write_manifests(struct server *server, const struct session *session,
+                              const struct system_key *key, struct arena *arena,
+                              const struct row_sink *sink, struct error *err)
+{
+    const struct catalog_snapshot *snapshot = catalog_take(server->catalog);
+    status result =
+        key->column != NULL
+            ? write_parts_of_key(server, session, snapshot, key, arena, sink, err)
+            : write_parts(server, session, snapshot, (table_id){0}, NULL, arena, sink, err);
     catalog_give(snapshot);
     return result;
 }
@@ -455,15 +540,16 @@ static status write_manifests(struct server *server, const struct session *sessi
 /* --- which ------------------------------------------------------------------------------------ */
 
 status system_rows_write(struct server *server, const struct session *session, str table,
-                         struct arena *arena, const struct row_sink *sink, struct error *err)
+                         const struct system_key *key, struct arena *arena,
+                         const struct row_sink *sink, struct error *err)
 {
     const struct server_wires *wires = &server->wires;
     struct job_rows jobs = {server, arena, sink};
     if (str_eq_c(table, "jobs")) {
-        return jobs_each(server->jobs, write_job, &jobs, err);
+        return write_jobs(&jobs, key, write_job, err);
     }
     if (str_eq_c(table, "job_nodes")) {
-        return jobs_each(server->jobs, write_job_node, &jobs, err);
+        return write_jobs(&jobs, key, write_job_node, err);
     }
     if (str_eq_c(table, "settings")) {
         return write_settings(server, arena, sink, err);
@@ -475,7 +561,7 @@ status system_rows_write(struct server *server, const struct session *session, s
         return write_stats(server, arena, sink, err);
     }
     if (str_eq_c(table, "manifest")) {
-        return write_manifests(server, session, arena, sink, err);
+        return write_manifests(server, session, key, arena, sink, err);
     }
     if (str_eq_c(table, "cluster_groups")) {
         return write_cluster_groups(sink, err);

@@ -316,12 +316,12 @@ void store_totals(struct store *store, table_id table, struct table_totals *out)
     lock_give(&registry->lock);
 }
 
-void store_manifests(struct store *store, struct arena *arena, struct manifest_row **out,
-                     size_t *count)
+void store_manifests(struct store *store, table_id table, struct arena *arena,
+                     struct manifest_row **out, size_t *count)
 {
     struct registry_part *parts = NULL;
     size_t part_count = 0;
-    registry_list(&store->registry, (table_id){0}, arena, &parts, &part_count);
+    registry_list(&store->registry, table, arena, &parts, &part_count);
     *out = ARENA_ARRAY(arena, struct manifest_row, part_count + 1);
     *count = 0;
     for (size_t i = 0; i < part_count; i++) {

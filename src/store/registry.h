@@ -101,14 +101,14 @@ MUST_USE status store_settle(struct store *store, struct error *err);
 /* On the committer's thread. */
 void registry_note_write(struct registry *registry, table_id table, uint64_t seq);
 
-/* One row of system.manifest: a part that has segments. */
+/* One row of system.manifest: a part of the table (id 0: of any) that has segments. */
 struct manifest_row {
     table_id table;
     str owner;
     struct table_state state;
 };
-void store_manifests(struct store *store, struct arena *arena, struct manifest_row **out,
-                     size_t *count);
+void store_manifests(struct store *store, table_id table, struct arena *arena,
+                     struct manifest_row **out, size_t *count);
 /* Owners with rows of a table, hot or cold: what STORAGE FLUSH and COMPACT walk over. */
 void store_owners(struct store *store, table_id table, struct arena *arena, str **out,
                   size_t *count);

@@ -127,6 +127,21 @@ test('SHOW EXPORT, SHOW ALL, SHOW NAMESPACES and SHOW STORAGES answer; storages 
   await fails('SHOW ALL', 'PERMISSION_DENIED', 'Admin privileges (DBA or System role) required for SHOW ALL', { token: user });
 });
 
+test('jobs and manifests by key are those of the whole table', async () => {
+  await server.exec('CREATE SHARED TABLE st.keyed (id BIGINT PRIMARY KEY)');
+  await server.exec('INSERT INTO st.keyed (id) VALUES (1)');
+  const said = await server.exec('STORAGE FLUSH TABLE st.keyed');
+  const job = /Job ID: (FL-[0-9a-f]+)/.exec(said.message)[1];
+  await eventually(async () => (await server.rows(`SELECT status FROM system.jobs WHERE job_id = '${job}'`))[0]?.status === 'completed', 'the flush');
+  for (const [table, column, key] of [['jobs', 'job_id', job], ['job_nodes', 'job_id', job], ['manifest', 'cache_key', 'st:keyed:shared'], ['manifest', 'table_name', 'keyed']]) {
+    const whole = (await server.rows(`SELECT * FROM system.${table}`)).filter((row) => row[column] === key);
+    assert.equal(whole.length, 1, `${table} by ${column}`);
+    assert.deepEqual(await server.rows(`SELECT * FROM system.${table} WHERE ${column} = '${key}'`), whole);
+    for (const other of [`${key}x`, key.slice(0, -1), '']) assert.deepEqual(await server.rows(`SELECT * FROM system.${table} WHERE ${column} = '${other}'`), []);
+  }
+  await server.exec('DROP TABLE st.keyed');
+});
+
 test('system.manifest has the very text of manifest.json', async () => {
   await server.exec("INSERT INTO st.notes (id, v) VALUES (1, 'a'), (2, 'b')");
   const { message } = await server.exec('STORAGE FLUSH TABLE st.notes');

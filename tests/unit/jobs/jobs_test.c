@@ -721,6 +721,33 @@ TEST(scheduler_sweeps_caches_that_hold_what_is_too_old_without_a_record)
     close_all();
 }
 
+TEST(jobs_find_gives_the_job_of_an_id_while_it_is_kept)
+{
+    open_all();
+    EXPECT_OK(queue(JOB_FLUSH, true), &err);
+    char first[JOB_ID_BYTES];
+    memcpy(first, id, sizeof first);
+    run_all();
+    EXPECT_OK(queue(JOB_COMPACT, true), &err);
+    struct job job;
+    EXPECT(jobs_find(jobs, str_from(first), &job));
+    EXPECT(job.kind == JOB_FLUSH && job.state == JOB_COMPLETED);
+    EXPECT(jobs_find(jobs, str_from(id), &job));
+    EXPECT(job.kind == JOB_COMPACT && job.state == JOB_QUEUED);
+    EXPECT(!jobs_find(jobs, STR_LIT("FL-000000000000"), &job));
+    EXPECT(!jobs_find(jobs, STR_LIT(""), &job));
+    jobs_close(jobs);
+    open_jobs(0); /* a restart reads the records */
+    EXPECT(jobs_find(jobs, str_from(first), &job));
+    EXPECT(job.kind == JOB_FLUSH && job.state == JOB_COMPLETED);
+    for (unsigned i = 0; i < JOBS_KEPT_MAX; i++) { /* the oldest go */
+        EXPECT_OK(queue(JOB_COMPACT, true), &err);
+        run_all();
+    }
+    EXPECT(!jobs_find(jobs, str_from(first), &job));
+    close_all();
+}
+
 TEST(jobs_version_grows_with_every_change_that_is_shown)
 {
     open_all();

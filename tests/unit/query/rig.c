@@ -78,8 +78,10 @@ static status hook_table_dropped(void *context, const struct session *session, t
 
 /* system.settings has one row; the others that live above query/ are empty. */
 static status hook_system_rows(void *context, const struct session *session, str table,
-                               struct arena *arena, const struct row_sink *sink, struct error *err)
+                               const struct system_key *key, struct arena *arena,
+                               const struct row_sink *sink, struct error *err)
 {
+    (void)key;
     (void)context;
     (void)arena;
     if (!str_eq_c(table, "settings")) {

@@ -40,7 +40,8 @@ struct rig {
     struct query_engine *engine;
     struct query_limits limits; /* as rig_open gave them */
     status (*system_rows)(void *context, const struct session *session, str table,
-                          struct arena *arena, const struct row_sink *sink, struct error *err);
+                          const struct system_key *key, struct arena *arena,
+                          const struct row_sink *sink, struct error *err);
     struct rig_hooks hooks;
     struct lock lock; /* guards what committer and test tell each other */
     struct cond ended;
@@ -55,7 +56,8 @@ void rig_open(struct rig *rig);
 void rig_open_with(struct rig *rig, void (*change)(struct query_limits *limits));
 /* The same with another source of the system tables that live above query/. */
 typedef status rig_rows_fn(void *context, const struct session *session, str table,
-                           struct arena *arena, const struct row_sink *sink, struct error *err);
+                           const struct system_key *key, struct arena *arena,
+                           const struct row_sink *sink, struct error *err);
 void rig_open_hooked(struct rig *rig, rig_rows_fn *system_rows);
 void rig_close(struct rig *rig);
 

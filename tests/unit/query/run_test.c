@@ -210,9 +210,10 @@ static void interlope(void)
 }
 
 static status rows_and_interlope(void *context, const struct session *session, str table,
-                                 struct arena *arena, const struct row_sink *sink,
-                                 struct error *err)
+                                 const struct system_key *key, struct arena *arena,
+                                 const struct row_sink *sink, struct error *err)
 {
+    (void)key;
     (void)context;
     (void)session;
     (void)table;
@@ -429,8 +430,10 @@ TEST(use_lasts_for_the_rest_of_the_batch_and_no_longer)
 
 /* The clock moves on between the statements of a batch. */
 static status rows_and_tick(void *context, const struct session *session, str table,
-                            struct arena *arena, const struct row_sink *sink, struct error *err)
+                            const struct system_key *key, struct arena *arena,
+                            const struct row_sink *sink, struct error *err)
 {
+    (void)key;
     (void)context;
     (void)session;
     (void)table;

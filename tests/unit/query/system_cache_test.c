@@ -298,8 +298,10 @@ static atomic_count version;
 
 /* system.jobs as a source that shows who asks. */
 static status name_the_asker(void *context, const struct session *session, str table,
-                             struct arena *arena, const struct row_sink *sink, struct error *err)
+                             const struct system_key *key, struct arena *arena,
+                             const struct row_sink *sink, struct error *err)
 {
+    (void)key;
     (void)context;
     (void)table;
     (void)atomic_count_add(&fills, 1);

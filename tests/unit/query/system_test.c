@@ -319,8 +319,7 @@ static unsigned rows_made(const char *ns, const char *name, const char *column, 
                               .namespace_name = STR_LIT("app")};
     struct read_context rc;
     read_context_init(&rc, rig.engine, &session, snapshot, 0, &rig.arena);
-    rc.key_column = column;
-    rc.key = key != NULL ? str_from(key) : (str){NULL, 0};
+    rc.key = (struct system_key){column, key != NULL ? str_from(key) : (str){NULL, 0}};
     struct system_rows *rows = NULL;
     EXPECT_OK(
         system_rows_load(&rc, system_table_find(str_from(ns), str_from(name)), &rows, &rig.err),
@@ -391,6 +390,58 @@ TEST(system_key_find_takes_a_key_only_from_a_statement_that_reads_one_table_once
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         test_expect_str(str_from(rig_rows(&rig, "root", cases[i].sql)), str_from(cases[i].rows),
                         cases[i].sql, __FILE__, __LINE__);
+    }
+    rig_close(&rig);
+}
+
+/* What the rooms above query/ were asked for. */
+static struct system_key asked;
+
+static status note_key(void *context, const struct session *session, str table,
+                       const struct system_key *key, struct arena *arena,
+                       const struct row_sink *sink, struct error *unused)
+{
+    (void)context;
+    (void)session;
+    (void)table;
+    (void)arena;
+    (void)sink;
+    (void)unused;
+    asked = (struct system_key){key->column, arena_copy(&rig.arena, key->text)};
+    return STATUS_IS_OK;
+}
+
+TEST(system_key_of_jobs_and_manifests_reaches_the_rooms_that_have_them)
+{
+    rig_open_hooked(&rig, note_key);
+    static const struct {
+        const char *sql;
+        const char *column;
+        const char *text;
+    } cases[] = {
+        {"SELECT status FROM system.jobs WHERE job_id = 'FL-1'", "job_id", "FL-1"},
+        {"SELECT status FROM system.jobs WHERE job_type = 'flush' AND 'FL-2' = job_id", "job_id",
+         "FL-2"},
+        {"SELECT status FROM system.job_nodes WHERE job_id = 'FL-3'", "job_id", "FL-3"},
+        {"SELECT etag FROM system.manifest WHERE table_name = 't' AND cache_key = 'app:t:shared'",
+         "cache_key", "app:t:shared"},
+        {"SELECT etag FROM system.manifest WHERE table_name = 't'", "table_name", "t"},
+        {"SELECT status FROM system.jobs", NULL, ""},
+        {"SELECT status FROM system.jobs WHERE job_id = 'FL-1' OR status = 'failed'", NULL, ""},
+        {"SELECT status FROM system.jobs WHERE job_id IN (SELECT job_id FROM system.job_nodes)",
+         NULL, ""},
+        {"SELECT status FROM system.jobs WHERE job_id > 'FL-1'", NULL, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        asked = (struct system_key){"nothing was asked", STR_LIT("")};
+        EXPECT_ROWS(&rig, "root", cases[i].sql, "[]");
+        bool is_right = (asked.column == NULL) == (cases[i].column == NULL) &&
+                        (asked.column == NULL || strcmp(asked.column, cases[i].column) == 0) &&
+                        str_eq_c(asked.text, cases[i].text);
+        if (!is_right) {
+            test_fail(__FILE__, __LINE__, "%s: asked by %s = \"" STR_FMT "\"", cases[i].sql,
+                      asked.column != NULL ? asked.column : "nothing", STR(asked.text));
+        }
     }
     rig_close(&rig);
 }
