@@ -399,7 +399,9 @@ status jobs_queue(struct jobs *jobs, enum job_kind kind, table_id table, str ns,
         memcpy(id, open->id, JOB_ID_BYTES);
         /* Work asked for by a statement must reach every partition, also when a scheduled job of
          * the table waits: that one then does all. */
-        open->is_forced = open->is_forced || is_forced;
+        if (is_forced) { /* so it does not run: a running one is read without the lock */
+            open->is_forced = true;
+        }
         lock_give(&jobs->lock);
         mem_free(job);
         return error_set(err, ERROR_EXISTS, "job %s is queued or running", id);
