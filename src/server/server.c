@@ -129,6 +129,8 @@ static status open_store(struct server *server, struct error *err)
     struct store_options options = STORE_OPTIONS_DEFAULT;
     cold_duck_init(&server->cold, get_duck, server);
     server->cold.bloom_fpp = server->config->parquet_bloom_fpp;
+    server->cold.compression = server->config->parquet_compression.p; /* one of three, checked */
+    server->cold.row_group_rows = server->config->parquet_row_group_rows;
     options.kv = server->kv;
     options.committer = server->committer;
     options.catalog = server->catalog;

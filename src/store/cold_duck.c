@@ -104,13 +104,18 @@ static status write_parquet(void *context, struct cold_slot slot, const char *pa
                             const struct schema *schema, const struct duck_source *source,
                             struct arena *arena, struct cold_written *out, struct error *err)
 {
+    const struct cold_duck *self = context;
     struct duck_conn *conn = NULL;
     status result = conn_of(context, slot.write, &conn, err);
     if (!status_ok(result)) {
         source->close(source->state);
         return result;
     }
-    const struct duck_write write = {.schema = schema, .source = *source, .path = path};
+    const struct duck_write write = {.schema = schema,
+                                     .source = *source,
+                                     .path = path,
+                                     .compression = self->compression,
+                                     .row_group_rows = self->row_group_rows};
     struct parquet_stats stats = {0};
     TRY(duck_write_parquet(conn, &write, arena, &stats, err));
     struct buf json;

@@ -11,7 +11,9 @@ struct cold_duck {
     /* The engine, opened when it is not yet. */
     status (*get_duck)(void *context, struct duck **out, struct error *err);
     void *context;
-    double bloom_fpp; /* of tables that do not say; 0: no filters */
+    double bloom_fpp;        /* of tables that do not say; 0: no filters */
+    const char *compression; /* as in struct duck_write; borrowed */
+    unsigned row_group_rows; /* as in struct duck_write */
 };
 enum { COLD_BLOOM_PERCENT = 1 }; /* what cold_duck_init sets */
 
