@@ -179,8 +179,11 @@ status idempotency_claim(struct run *run, struct arena *arena,
     if (k == NULL) {
         return STATUS_IS_OK;
     }
+    uint32_t keys_max = run->engine->limits.idempotency_keys_max;
     struct answer_claim *claim = ARENA_NEW(arena, struct answer_claim);
-    *claim = (struct answer_claim){.make = make, .context = context};
+    *claim = (struct answer_claim){.make = make,
+                                   .context = context,
+                                   .keys_max = keys_max != 0 ? keys_max : LIMIT_IDEMPOTENCY_KEYS};
     memcpy(claim->id, k->id, ANSWER_ID_BYTES);
     memcpy(claim->user, k->user, ANSWER_ID_BYTES);
     memcpy(claim->request, k->request, ANSWER_ID_BYTES);

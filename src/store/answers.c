@@ -174,10 +174,13 @@ static status check(struct commit_txn *txn, const struct answer_claim *claim, st
                          "meanwhile");
     }
     TRY(get_count(txn, claim->user, key, &count, err));
-    if (count >= LIMIT_IDEMPOTENCY_KEYS) {
+    /* The count may hold answers that are too old and not yet removed. Only claims that go through
+     * remove them, so while some wait none is refused; each of them then removes more than it adds.
+     */
+    if (count >= claim->keys_max && claim->expired_count == 0) {
         return error_set(err, ERROR_RATE_LIMIT,
-                         "more than %d requests with an Idempotency-Key within %d hours",
-                         LIMIT_IDEMPOTENCY_KEYS, LIMIT_IDEMPOTENCY_HOURS);
+                         "more than %u requests with an Idempotency-Key within %d hours",
+                         claim->keys_max, LIMIT_IDEMPOTENCY_HOURS);
     }
     return STATUS_IS_OK;
 }

@@ -29,6 +29,7 @@ struct answer_claim {
     char request[ANSWER_ID_BYTES]; /* SHA-256 of what was asked */
     struct expired_answer expired[EXPIRED_ANSWERS_MAX];
     unsigned expired_count;
+    unsigned keys_max; /* answers that the user may have */
     /* Appends the answer, on the committer's thread, once the ops have their results. */
     status (*make)(void *context, struct buf *out, struct error *err);
     void *context;

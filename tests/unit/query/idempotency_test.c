@@ -94,6 +94,35 @@ TEST(idempotency_records_that_are_too_old_are_removed_by_later_requests)
     rig_close(&rig);
 }
 
+static void allow_three_keys(struct query_limits *limits)
+{
+    limits->idempotency_keys_max = 3;
+}
+
+TEST(idempotency_keys_beyond_the_cap_are_refused_until_some_are_a_day_old)
+{
+    const char *sql = "INSERT INTO t (n) VALUES (1) RETURNING id, n";
+    rig_open_with(&rig, allow_three_keys);
+    rig_do(&rig, "CREATE USER TABLE t (id BIGINT PRIMARY KEY DEFAULT SNOWFLAKE_ID(), n INT)");
+    const char *first = ask_keyed("alice", "k1", sql);
+    (void)ask_keyed("alice", "k2", sql);
+    (void)ask_keyed("alice", "k3", sql);
+    EXPECT(strncmp(ask_keyed("alice", "k4", sql), "429 ", 4) == 0);
+    EXPECT_ROWS(&rig, "alice", "SELECT count(*) FROM t", "[[\"3\"]]");   /* nothing was written */
+    EXPECT(strcmp(ask_keyed("alice", "k1", sql), first) == 0);           /* none was put out */
+    EXPECT(strncmp(ask_keyed("bob", "k4", sql), "{\"schema\"", 9) == 0); /* others have their own */
+    rig_do(&rig, "INSERT INTO t (n) VALUES (1)");                        /* and without a key */
+    EXPECT_UINT(count_records('i'), 4);
+    fake_clock_advance(&rig.clock, 25 * HOUR_US);
+    EXPECT(strncmp(ask_keyed("alice", "k4", sql), "{\"schema\"", 9) == 0);
+    EXPECT_UINT(count_records('i'), 1); /* the old ones went with that write */
+    const char *again = ask_keyed("alice", "k1", sql);
+    EXPECT(strncmp(again, "{\"schema\"", 9) == 0);
+    EXPECT(strcmp(again, first) != 0); /* executed anew */
+    EXPECT_ROWS(&rig, "alice", "SELECT count(*) FROM t", "[[\"5\"]]");
+    rig_close(&rig);
+}
+
 TEST(idempotency_key_is_ignored_by_reads_and_refused_where_it_covers_nothing)
 {
     open_with_table();
