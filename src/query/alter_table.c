@@ -225,6 +225,10 @@ static status modify_column(struct alter *a, const struct alter_action *action, 
     if (def->says_nullability) {
         TRY(change_nullability(a, c, def->is_nullable, err));
     }
+    if (def->comment.n > 0 && !str_eq(c->comment, def->comment)) {
+        c->comment = def->comment;
+        a->has_effect = true;
+    }
     describe(a, arena_format(a->run->arena, "MODIFY COLUMN " STR_FMT " " STR_FMT, STR(c->name),
                              STR(to)));
     return STATUS_IS_OK;

@@ -82,6 +82,7 @@ status column_from_def(const struct run *run, const struct column_def *def, stru
                            .is_primary_key = def->is_primary_key,
                            .is_unique = def->is_unique && !def->is_primary_key,
                            .default_kind = def->default_kind,
+                           .comment = def->comment,
                            .absent_value = value_null(def->type)};
     if (def->default_kind == DEFAULT_LITERAL) {
         TRY(value_coerce(&def->default_value, def->type, def->name, run->arena, &out->default_value,
