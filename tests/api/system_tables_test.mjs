@@ -196,7 +196,7 @@ test('system.server_logs reads the JSON log', async () => {
 
 test('system.stats has the names that clients insist on, with numbers', async () => {
   const stats = Object.fromEntries((await server.rows('SELECT * FROM system.stats LIMIT 1000')).map((r) => [r.metric_name, r.metric_value]));
-  for (const name of ['schema_cache_size', 'schema_registry_size', 'total_users', 'total_tables', 'server_workers_effective', 'max_connections', 'memory_usage_mb', 'pid', 'thread_count', 'open_files_total', 'total_jobs']) {
+  for (const name of ['schema_cache_size', 'schema_registry_size', 'total_users', 'total_tables', 'server_workers_effective', 'max_connections', 'memory_usage_mb', 'pid', 'thread_count', 'open_files_total', 'total_jobs', 'filter_cache_entries', 'filter_cache_bytes', 'filter_cache_hits', 'filter_cache_misses', 'filter_cache_evictions', 'segment_files_listed', 'segment_files_pruned']) {
     assert.match(stats[name] ?? name, /^\d+$/, name);
   }
   assert.ok(stats.server_version.length > 0);
