@@ -341,6 +341,7 @@ static void start_walk(struct gate *g, bool has_decimal)
     g->namespace_name = g->options->default_namespace;
     g->is_in_view = false;
     g->is_in_filter = false;
+    g->is_value = false;
     g->is_alias_first = false;
     g->view_depth = 0;
     g->query_depth = 0;

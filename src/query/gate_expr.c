@@ -10,6 +10,7 @@
 enum part {
     PART_COPY,         /* flags, enumerations, positions in the text */
     PART_EXPR,         /* null is allowed */
+    PART_VALUE,        /* the same, as a value that may be seen */
     PART_EXPRS,        /* an array */
     PART_ORDERS,       /* an array of {type, null_order, expression} */
     PART_ORDER_BY,     /* {"type":"ORDER_MODIFIER","orders":[...]} */
@@ -37,7 +38,7 @@ struct class_row {
 
 static const struct class_row classes[] = {
     {"BETWEEN", {COMMON, {"input", PART_EXPR}, {"lower", PART_EXPR}, {"upper", PART_EXPR}}},
-    {"CASE", {COMMON, {"case_checks", PART_CASES}, {"else_expr", PART_EXPR}}},
+    {"CASE", {COMMON, {"case_checks", PART_CASES}, {"else_expr", PART_VALUE}}},
     {"CAST", {COMMON, {"child", PART_EXPR}, {"cast_type", PART_TYPE}, {"try_cast", PART_COPY}}},
     {"COMPARISON", {COMMON, {"left", PART_EXPR}, {"right", PART_EXPR}}},
     {"CONJUNCTION", {COMMON, {"children", PART_EXPRS}}},
@@ -375,9 +376,10 @@ static status column_ref(struct gate *g, struct gate_scope *scope, const struct 
     return STATUS_IS_OK;
 }
 
-/* CAST('<text>' AS <type>): how a number is written whose digits alone would be read as another
- * type. */
-static void write_cast_of_text(struct gate *g, str text, const struct json *type, str alias)
+/* CAST('<text>' AS <type>), `plain_type` when `type` is NULL: how a number is written whose digits
+ * alone would be read as another type. */
+static void write_cast_of_text(struct gate *g, str text, const struct json *type,
+                               const char *plain_type, str alias)
 {
     json_write_object_begin(&g->w);
     write_head(g, "CAST", "OPERATOR_CAST", alias);
@@ -397,7 +399,7 @@ static void write_cast_of_text(struct gate *g, str text, const struct json *type
     if (type != NULL) {
         json_append(json_write_raw_begin(&g->w), type);
     } else {
-        write_plain_type(g, "DOUBLE");
+        write_plain_type(g, plain_type);
     }
     json_write_key(&g->w, "try_cast");
     json_write_bool(&g->w, false);
@@ -435,8 +437,8 @@ static bool decimal_text(struct gate *g, const struct json *type, const struct j
 
 /* A literal with a point is a DOUBLE for the original; it stays exact where the statement has to do
  * with DECIMAL. Numbers of type DOUBLE are printed without an exponent and would be read as
- * DECIMAL. */
-static status constant(struct gate *g, const struct json *node, str alias)
+ * DECIMAL. A whole number is a BIGINT for the original: so is one that is a value. */
+static status constant(struct gate *g, const struct json *node, bool is_value, str alias)
 {
     const struct json *value = json_get(node, "value");
     const struct json *type = json_get(value, "type");
@@ -450,11 +452,16 @@ static status constant(struct gate *g, const struct json *node, str alias)
             return gate_refuse(g, "a number of this form is not known");
         }
         g->has_decided_decimal |= !g->has_decimal;
-        write_cast_of_text(g, text, g->has_decimal ? type : NULL, alias);
+        write_cast_of_text(g, text, g->has_decimal ? type : NULL, "DOUBLE", alias);
         return STATUS_IS_OK;
     }
     if (!is_null && str_eq_c(id, "DOUBLE") && content != NULL && content->kind == JSON_NUMBER) {
-        write_cast_of_text(g, content->as.number.raw, NULL, alias);
+        write_cast_of_text(g, content->as.number.raw, NULL, "DOUBLE", alias);
+        return STATUS_IS_OK;
+    }
+    if (!is_null && is_value && str_eq_c(id, "INTEGER") && content != NULL &&
+        content->kind == JSON_NUMBER) {
+        write_cast_of_text(g, content->as.number.raw, NULL, "BIGINT", alias);
         return STATUS_IS_OK;
     }
     json_write_object_begin(&g->w);
@@ -479,7 +486,8 @@ static status cases(struct gate *g, struct gate_scope *scope, struct gate_cte *c
         json_write_key(&g->w, "when_expr");
         TRY(gate_expr(g, scope, ctes, json_get(c, "when_expr")));
         json_write_key(&g->w, "then_expr");
-        TRY(gate_expr(g, scope, ctes, json_get(c, "then_expr")));
+        const struct json *then = json_get(c, "then_expr");
+        TRY(gate_value_as(g, scope, ctes, then, gate_text(then, "alias")));
         json_write_object_end(&g->w);
     }
     json_write_array_end(&g->w);
@@ -531,9 +539,9 @@ static status known_word(struct gate *g, const struct json *value, const char *c
 static status part(struct gate *g, struct gate_scope *scope, struct gate_cte *ctes,
                    const struct json *value, enum part kind, str alias)
 {
-    if (kind != PART_COPY && kind != PART_EXPR && kind != PART_ORDER_BY && kind != PART_QUERY &&
-        kind != PART_TYPE && kind != PART_OPERATOR && kind != PART_SUBQUERY_KIND &&
-        value->kind != JSON_ARRAY) {
+    if (kind != PART_COPY && kind != PART_EXPR && kind != PART_VALUE && kind != PART_ORDER_BY &&
+        kind != PART_QUERY && kind != PART_TYPE && kind != PART_OPERATOR &&
+        kind != PART_SUBQUERY_KIND && value->kind != JSON_ARRAY) {
         return gate_refuse(g, "the tree has an unknown form");
     }
     json_write_key_str(&g->w, value->key);
@@ -548,11 +556,13 @@ static status part(struct gate *g, struct gate_scope *scope, struct gate_cte *ct
         }
         return STATUS_IS_OK;
     case PART_EXPR:
+    case PART_VALUE:
         if (json_is_null(value)) {
             json_write_null(&g->w);
             return STATUS_IS_OK;
         }
-        return gate_expr(g, scope, ctes, value);
+        return kind == PART_VALUE ? gate_value_as(g, scope, ctes, value, gate_text(value, "alias"))
+                                  : gate_expr(g, scope, ctes, value);
     case PART_EXPRS:
         return gate_exprs(g, scope, ctes, value);
     case PART_ORDERS:
@@ -683,6 +693,45 @@ static status bounded_children(struct gate *g, struct gate_scope *scope, struct 
     return STATUS_IS_OK;
 }
 
+/* CAST(<whole numbers> AS INTEGER) */
+static status cast_back(struct gate *g, struct gate_scope *scope, struct gate_cte *ctes,
+                        const struct json *node)
+{
+    json_write_object_begin(&g->w);
+    write_head(g, "CAST", "OPERATOR_CAST", STR_LIT(""));
+    json_write_key(&g->w, "child");
+    TRY(gate_expr(g, scope, ctes, node));
+    json_write_key(&g->w, "cast_type");
+    write_plain_type(g, "INTEGER");
+    json_write_key(&g->w, "try_cast");
+    json_write_bool(&g->w, false);
+    json_write_object_end(&g->w);
+    return STATUS_IS_OK;
+}
+
+static status plain_children(struct gate *g, struct gate_scope *scope, struct gate_cte *ctes,
+                             str name, const struct json *children)
+{
+    unsigned index = 0;
+    json_write_key(&g->w, "children");
+    json_write_array_begin(&g->w);
+    for (const struct json *c = children->as.children.first; c != NULL; c = c->next) {
+        switch (gate_number_of(g, scope, name, children, index++)) {
+        case GATE_NUMBER_AS_IS:
+            TRY(gate_expr(g, scope, ctes, c));
+            break;
+        case GATE_NUMBER_BIGINT:
+            TRY(gate_value_as(g, scope, ctes, c, gate_text(c, "alias")));
+            break;
+        case GATE_NUMBER_CAST_BACK:
+            TRY(cast_back(g, scope, ctes, c));
+            break;
+        }
+    }
+    json_write_array_end(&g->w);
+    return STATUS_IS_OK;
+}
+
 static status function(struct gate *g, struct gate_scope *scope, struct gate_cte *ctes,
                        const struct json *node, const struct class_row *row, str alias)
 {
@@ -726,8 +775,7 @@ static status function(struct gate *g, struct gate_scope *scope, struct gate_cte
     if (str_eq_c(name, "regexp_replace") && arguments->as.children.count > 2) {
         TRY(bounded_children(g, scope, ctes, arguments));
     } else {
-        json_write_key(&g->w, "children");
-        TRY(gate_exprs(g, scope, ctes, arguments));
+        TRY(plain_children(g, scope, ctes, name, arguments));
     }
     TRY(members(g, scope, ctes, node, row, written, alias));
     g->growth_depth -= is_longer ? 1 : 0;
@@ -804,6 +852,19 @@ static status bare_value_in_list(struct gate *g, struct gate_scope *scope, struc
     return STATUS_IS_OK;
 }
 
+/* COALESCE(a, b ...): any of them may be the value. */
+static status coalesce(struct gate *g, struct gate_scope *scope, struct gate_cte *ctes,
+                       const struct json *node, const struct class_row *row, str alias)
+{
+    static const char *const written[] = {"children", NULL};
+    json_write_object_begin(&g->w);
+    json_write_key(&g->w, "children");
+    TRY(gate_values(g, scope, ctes, json_get(node, "children")));
+    TRY(members(g, scope, ctes, node, row, written, alias));
+    json_write_object_end(&g->w);
+    return STATUS_IS_OK;
+}
+
 /* --- the doors ----------------------------------------------------------------------------------
  */
 
@@ -813,13 +874,15 @@ status gate_expr_as(struct gate *g, struct gate_scope *scope, struct gate_cte *c
     if (node == NULL || node->kind != JSON_OBJECT) {
         return gate_refuse(g, "the tree has an unknown form");
     }
+    bool is_value = g->is_value;
+    g->is_value = false; /* of this node, not of its parts */
     TRY(gate_count(g));
     str class = gate_text(node, "class");
     if (str_eq_c(class, "COLUMN_REF")) {
         return column_ref(g, scope, node, alias);
     }
     if (str_eq_c(class, "CONSTANT")) {
-        return constant(g, node, alias);
+        return constant(g, node, is_value, alias);
     }
     if (str_eq_c(class, "FUNCTION")) {
         return function(g, scope, ctes, node, &function_row, alias);
@@ -838,6 +901,9 @@ status gate_expr_as(struct gate *g, struct gate_scope *scope, struct gate_cte *c
             if (is_bare_value_in_list(node)) {
                 return bare_value_in_list(g, scope, ctes, node, &classes[i], alias);
             }
+            if (str_eq_c(gate_text(node, "type"), "OPERATOR_COALESCE")) {
+                return coalesce(g, scope, ctes, node, &classes[i], alias);
+            }
             json_write_object_begin(&g->w);
             TRY(members(g, scope, ctes, node, &classes[i], NULL, alias));
             json_write_object_end(&g->w);
@@ -851,6 +917,27 @@ status gate_expr(struct gate *g, struct gate_scope *scope, struct gate_cte *ctes
                  const struct json *node)
 {
     return gate_expr_as(g, scope, ctes, node, gate_text(node, "alias"));
+}
+
+status gate_value_as(struct gate *g, struct gate_scope *scope, struct gate_cte *ctes,
+                     const struct json *node, str alias)
+{
+    g->is_value = true;
+    return gate_expr_as(g, scope, ctes, node, alias);
+}
+
+status gate_values(struct gate *g, struct gate_scope *scope, struct gate_cte *ctes,
+                   const struct json *list)
+{
+    if (list == NULL || list->kind != JSON_ARRAY) {
+        return gate_refuse(g, "the tree has an unknown form");
+    }
+    json_write_array_begin(&g->w);
+    for (const struct json *e = list->as.children.first; e != NULL; e = e->next) {
+        TRY(gate_value_as(g, scope, ctes, e, gate_text(e, "alias")));
+    }
+    json_write_array_end(&g->w);
+    return STATUS_IS_OK;
 }
 
 status gate_exprs(struct gate *g, struct gate_scope *scope, struct gate_cte *ctes,

@@ -108,6 +108,7 @@ struct gate {
     str namespace_name; /* for names without one; a view has its own */
     bool is_in_view;
     bool is_in_filter;
+    bool is_value;       /* a whole number that comes next is written as BIGINT */
     bool is_alias_first; /* ORDER BY of a bare name: the select list's before a table's */
     unsigned view_depth;
     unsigned query_depth;
@@ -146,6 +147,21 @@ MUST_USE status gate_orders(struct gate *g, struct gate_scope *scope, struct gat
 struct gate_relation *gate_find_relation(struct gate_scope *scope, str alias);
 /* The column a name without a qualifier means; NULL: none or not known. */
 const struct gate_column *gate_find_column(struct gate_scope *scope, str name, bool *is_open);
+
+/* The same, as a value that may be seen: see gate_number.c. */
+MUST_USE status gate_value_as(struct gate *g, struct gate_scope *scope, struct gate_cte *ctes,
+                              const struct json *node, str alias);
+MUST_USE status gate_values(struct gate *g, struct gate_scope *scope, struct gate_cte *ctes,
+                            const struct json *list);
+
+/* gate_number.c: how the argument `index` (from 0) of a function (lower case) is written. */
+enum gate_number {
+    GATE_NUMBER_AS_IS,
+    GATE_NUMBER_BIGINT,   /* as a value: a whole number is a BIGINT */
+    GATE_NUMBER_CAST_BACK /* computed of whole numbers: CAST(... AS INTEGER) */
+};
+enum gate_number gate_number_of(const struct gate *g, struct gate_scope *scope, str function,
+                                const struct json *arguments, unsigned index);
 
 /* gate_query.c: a query node; *columns are those of its result. */
 MUST_USE status gate_query(struct gate *g, struct gate_scope *outer, struct gate_cte *ctes,

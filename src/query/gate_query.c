@@ -256,7 +256,8 @@ static status star(struct gate *g, struct gate_scope *scope, struct gate_cte *ct
             json_write_object_begin(&g->w);
             gate_copy(g, json_get(r, "key"));
             json_write_key(&g->w, "value");
-            TRY(gate_expr(g, scope, ctes, json_get(r, "value")));
+            const struct json *value = json_get(r, "value");
+            TRY(gate_value_as(g, scope, ctes, value, gate_text(value, "alias")));
             json_write_object_end(&g->w);
         }
         json_write_array_end(&g->w);
@@ -324,7 +325,7 @@ static status select_item(struct gate *g, struct gate_scope *scope, struct gate_
     /* a column keeps its own name by itself, and an alias on it would change what ORDER BY means */
     str written = is_column && !is_word ? alias : name;
     uint64_t cost = gate_cost(g);
-    TRY(gate_expr_as(g, scope, ctes, item, written));
+    TRY(gate_value_as(g, scope, ctes, item, written));
     struct gate_alias *known = ARENA_NEW(g->arena, struct gate_alias);
     *known = (struct gate_alias){.name = name, .cost = gate_cost(g) - cost, .next = scope->aliases};
     scope->aliases = known;

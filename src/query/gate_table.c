@@ -385,7 +385,7 @@ static status values(struct gate *g, struct gate_scope *scope, struct gate_cte *
     json_write_key(&g->w, "values");
     json_write_array_begin(&g->w);
     for (const struct json *row = rows->as.children.first; row != NULL; row = row->next) {
-        TRY(gate_exprs(g, scope, ctes, row));
+        TRY(gate_values(g, scope, ctes, row));
     }
     json_write_array_end(&g->w);
     json_write_object_end(&g->w);

@@ -100,7 +100,8 @@ static status add_item(struct returning *r, struct run *run, const struct expres
         set_alias(r, item);
         return STATUS_IS_OK;
     }
-    struct eval_scope scope = {.resolve = expression_resolve,
+    struct eval_scope scope = {.is_shown = true,
+                               .resolve = expression_resolve,
                                .context = &own,
                                .param_types = run_param_types(run),
                                .param_count = run->query->param_count};

@@ -26,6 +26,8 @@ struct eval_scope {
     /* Columns and functions that read the session (CURRENT_USER, NOW ...) are always allowed;
      * generators (SNOWFLAKE_ID, UUID_V7, ULID) only with this. */
     bool allows_generators;
+    /* The result is a column that a client sees: a whole number of the text is a BIGINT. */
+    bool is_shown;
     /* Literals by slot instead of by node (expr literal.slot), for plans shared by statements of
      * one shape: the types of the shape's values. NULL: literals are what the nodes say. */
     const struct type *slot_types;

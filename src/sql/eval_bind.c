@@ -112,45 +112,11 @@ static enum type_id wider(enum type_id a, enum type_id b)
                                                 : TYPE_SMALLINT;
 }
 
-/* A literal beside a whole number of another kind takes its type when the value fits in. False: the
- * type would depend on the value that the literal has in this run (a slot). */
-static bool join_literal(const struct eval *literal, enum type_id other, enum type_id *out)
-{
-    *out = wider(literal->type.id, other);
-    bool may_fit = literal->type.id != other && other != TYPE_BIGINT;
-    if (!may_fit) {
-        return true;
-    }
-    if (literal->code != EVAL_CONSTANT) { /* digits alone are as wide as they need to be */
-        return other == TYPE_INT && !literal->is_negated;
-    }
-    int64_t v = literal->as.constant.as.integer;
-    int64_t high = other == TYPE_SMALLINT ? INT16_MAX : INT32_MAX;
-    if (v <= high && v >= -high - 1) {
-        *out = other;
-    }
-    return true;
-}
-
-/* As a result a literal takes the type of the other; to compare them the wider one will do. */
-static bool join_integers(const struct eval *a, const struct eval *b, enum meeting how,
-                          struct type *out)
-{
-    enum type_id id = wider(a->type.id, b->type.id);
-    bool is_known = true;
-    if (how == MEET_RESULT && a->adapts != b->adapts) {
-        bool is_a = a->adapts == ADAPTS_INTEGER;
-        is_known = join_literal(is_a ? a : b, is_a ? b->type.id : a->type.id, &id);
-    }
-    *out = type_of(id);
-    return is_known;
-}
-
-static bool join_numbers(const struct eval *a, const struct eval *b, enum meeting how,
-                         struct type *out)
+static bool join_numbers(const struct eval *a, const struct eval *b, struct type *out)
 {
     if (eval_is_integer(a->type) && eval_is_integer(b->type)) {
-        return join_integers(a, b, how, out);
+        *out = type_of(wider(a->type.id, b->type.id));
+        return true;
     }
     if (a->type.id == TYPE_DOUBLE || b->type.id == TYPE_DOUBLE) {
         *out = type_of(TYPE_DOUBLE);
@@ -204,7 +170,7 @@ static bool join(const struct eval *a, const struct eval *b, enum meeting how, s
         return true;
     }
     if (eval_is_number(a->type) && eval_is_number(b->type)) {
-        return join_numbers(a, b, how, out);
+        return join_numbers(a, b, out);
     }
     if (a->type.id == TYPE_TEXT) {
         return join_text(a, b, how, out);
@@ -255,9 +221,18 @@ static status join_all(struct eval_binder *b, struct eval *const *items, unsigne
     return STATUS_IS_OK;
 }
 
-status eval_bind_common(struct eval_binder *b, struct eval *const *items, unsigned count,
+status eval_bind_value(struct eval_binder *b, struct eval **e)
+{
+    return (*e)->adapts == ADAPTS_INTEGER ? eval_bind_cast(b, e, type_of(TYPE_BIGINT))
+                                          : STATUS_IS_OK;
+}
+
+status eval_bind_common(struct eval_binder *b, struct eval **items, unsigned count,
                         struct type *out)
 {
+    for (unsigned i = 0; i < count; i++) {
+        TRY(eval_bind_value(b, &items[i]));
+    }
     return join_all(b, items, count, MEET_RESULT, out);
 }
 
@@ -426,8 +401,7 @@ static bool join_arithmetic(enum expr_op op, const struct eval *a, const struct 
         *out = a->type.id == TYPE_NONE ? b->type : a->type;
         return out->id == TYPE_NONE || eval_is_number(*out);
     }
-    if (!eval_is_number(a->type) || !eval_is_number(b->type) ||
-        !join_numbers(a, b, MEET_RESULT, out)) {
+    if (!eval_is_number(a->type) || !eval_is_number(b->type) || !join_numbers(a, b, out)) {
         return false;
     }
     if (out->id == TYPE_DECIMAL && op == OP_DIVIDE) {
@@ -440,6 +414,8 @@ static status bind_arithmetic(struct eval_binder *b, enum expr_op op, struct eva
                               struct eval *right, struct eval **out)
 {
     struct type type;
+    TRY(eval_bind_value(b, &left));
+    TRY(eval_bind_value(b, &right));
     if (!join_arithmetic(op, left, right, &type)) {
         return refuse_types(b, op, left->type, right->type);
     }
@@ -782,6 +758,9 @@ status eval_bind(const struct expr *e, const struct eval_scope *scope, struct ar
                          LIMIT_EXPRESSION_DEPTH);
     }
     TRY(eval_bind_node(&b, e, &bound));
+    if (scope->is_shown) {
+        TRY(eval_bind_value(&b, &bound));
+    }
     *out = bound;
     return STATUS_IS_OK;
 }

@@ -127,8 +127,11 @@ MUST_USE status eval_bind_cast(struct eval_binder *b, struct eval **e, struct ty
 /* The same where the value may never be needed (CASE, COALESCE, CAST): a constant that does not fit
  * fails when it is evaluated. */
 MUST_USE status eval_bind_cast_late(struct eval_binder *b, struct eval **e, struct type to);
+/* A whole number of the text that is a value (an operand, a result) is a BIGINT, as
+ * query/gate_number.c writes it for the engine. */
+MUST_USE status eval_bind_value(struct eval_binder *b, struct eval **e);
 /* The type in which values of one result meet (CASE, COALESCE). */
-MUST_USE status eval_bind_common(struct eval_binder *b, struct eval *const *items, unsigned count,
+MUST_USE status eval_bind_common(struct eval_binder *b, struct eval **items, unsigned count,
                                  struct type *out);
 /* The type in which left and right meet to be compared by =; left can be cast to it. */
 MUST_USE status eval_bind_equal(struct eval_binder *b, struct eval *left, struct eval *right,

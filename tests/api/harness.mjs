@@ -5,7 +5,7 @@
 //     const server = await startServer();               // port 0, empty data folder, no rate limits
 //     const root = await server.login();                // { token, body, ... } of root
 //     const reply = await server.sql('SELECT 1');       // as root: { status, headers, body, text }
-//     const rows = await server.rows('SELECT 1 AS one') // [{ one: 1 }], or throws with the error
+//     const rows = await server.rows('SELECT 1 AS one') // [{ one: '1' }], or throws with the error
 //     await server.restart();                           // the same data folder
 //     await server.stop();                              // SIGTERM; throws unless it ended with 0
 //

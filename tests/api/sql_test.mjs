@@ -41,7 +41,7 @@ test('a single SELECT has error null, schema and rows; to the byte', async () =>
   assert.equal(headers['content-type'], 'application/json');
   assert.equal(
     shape(text),
-    '{"status":"success","results":[{"schema":[{"name":"one","data_type":"Int","index":0}],"rows":[[1]],' +
+    '{"status":"success","results":[{"schema":[{"name":"one","data_type":"BigInt","index":0}],"rows":[["1"]],' +
       '"row_count":1,"as_user":"root"}],"took":T,"error":null}',
   );
 });
@@ -311,7 +311,7 @@ test('an answer above 1 MiB comes in chunks and is whole; HTTP/1.0 gets it until
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   for (let i = 0; i < 3; i++) {
     assert.equal((await big.sql('SELECT id, body FROM app.big', { agent })).body.results[0].row_count, 2000);
-    assert.equal((await big.sql('SELECT 1', { agent })).body.results[0].rows[0][0], 1);
+    assert.equal((await big.sql('SELECT 1', { agent })).body.results[0].rows[0][0], '1');
   }
   agent.destroy();
 

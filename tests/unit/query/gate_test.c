@@ -155,7 +155,12 @@ TEST(gate_check_prints_what_it_resolved)
         {"WITH messages AS (SELECT id FROM messages) SELECT id FROM messages",
          "WITH messages AS (SELECT id FROM \"17.3\".messages)SELECT id FROM messages"},
         {"WITH a AS MATERIALIZED (SELECT 1 AS x) SELECT x FROM a",
-         "WITH a AS MATERIALIZED (SELECT 1 AS x)SELECT x FROM a"},
+         "WITH a AS MATERIALIZED (SELECT CAST('1' AS BIGINT) AS x)SELECT x FROM a"},
+        {"SELECT n + 1 FROM messages WHERE n = 1 AND n + 1 IN (2) GROUP BY n + 1 ORDER BY 1",
+         "SELECT (n + CAST('1' AS BIGINT)) AS \"n + 1\" FROM \"17.3\".messages WHERE ((n "
+         "= "
+         "1) AND ((n + CAST('1' AS BIGINT)) IN (2))) GROUP BY (n + CAST('1' AS BIGINT)) ORDER BY "
+         "1"},
     };
     struct gate_fixture f;
     gate_fixture_open(&f);
@@ -322,7 +327,7 @@ TEST(gate_check_asks_for_one_row_more_than_the_cap)
     expect_limit(&f, "SELECT n FROM messages LIMIT ALL", "LIMIT 1001", 1000);
     expect_limit(&f, "SELECT n FROM messages OFFSET 3", "LIMIT 51 OFFSET 3", 50);
     expect_limit(&f, "SELECT n FROM messages LIMIT (SELECT 5)",
-                 "LIMIT least((SELECT 5 AS \"5\"), 1001)", 1000);
+                 "LIMIT least((SELECT CAST('5' AS BIGINT) AS \"5\"), 1001)", 1000);
     expect_limit(&f, "SELECT 1 UNION SELECT 2", "LIMIT 51", 50);
     expect_limit(&f, "WITH a AS (SELECT n FROM messages LIMIT 7) SELECT n FROM a", "LIMIT 51", 50);
     expect_limit(&f, "SELECT n FROM (SELECT n FROM messages) s", "s LIMIT 51", 50);

@@ -19,8 +19,8 @@ TEST(returning_of_an_insert_gives_the_new_rows_in_order)
         "INSERT INTO t (id, n) VALUES (2, 5), (1, 6) RETURNING id, upper(a) AS \"Up\", n * 2",
         "{\"schema\":[{\"name\":\"id\",\"data_type\":\"BigInt\",\"index\":0,\"flags\":"
         "[\"pk\",\"nn\",\"uq\"]},{\"name\":\"Up\",\"data_type\":\"Text\",\"index\":1},"
-        "{\"name\":\"n * 2\",\"data_type\":\"Int\",\"index\":2}],"
-        "\"rows\":[[\"2\",\"D\",10],[\"1\",\"D\",12]],\"row_count\":2,\"as_user\":"
+        "{\"name\":\"n * 2\",\"data_type\":\"BigInt\",\"index\":2}],"
+        "\"rows\":[[\"2\",\"D\",\"10\"],[\"1\",\"D\",\"12\"]],\"row_count\":2,\"as_user\":"
         "\"alice\"}");
     rig_close(&rig);
 }
@@ -69,10 +69,10 @@ TEST(returning_that_fails_has_written_nothing)
     open_with_table("id BIGINT PRIMARY KEY, n INT, d DOUBLE");
     rig_do_as(&rig, "alice", "INSERT INTO t VALUES (1, 2147483647, 1)");
     static const char *const statements[] = {
-        "INSERT INTO t VALUES (2, 2147483647, 1) RETURNING n + 1",
-        "UPDATE t SET d = 2 WHERE id = 1 RETURNING n + 1",
-        "UPDATE t SET d = 2 WHERE d = 1 RETURNING n + 1",
-        "DELETE FROM t WHERE id = 1 RETURNING n + 1",
+        "INSERT INTO t VALUES (2, 2147483647, 1) RETURNING n + n",
+        "UPDATE t SET d = 2 WHERE id = 1 RETURNING n + n",
+        "UPDATE t SET d = 2 WHERE d = 1 RETURNING n + n",
+        "DELETE FROM t WHERE id = 1 RETURNING n + n",
         "DELETE FROM t WHERE id = 1 RETURNING nothing",
         "DELETE FROM t WHERE id = 1 RETURNING u.*",
         "DELETE FROM t WHERE id = 1 RETURNING (SELECT 1)",
