@@ -17,12 +17,28 @@ static void insert_rows(struct world *w, table_id table, const char *user, int c
     part_close(&part);
 }
 
-static void set_policy(struct world *w, table_id table, uint32_t rows, uint32_t interval_s)
+/* A USER table with a flush policy. */
+static table_id create_table(struct world *w, uint32_t rows, uint32_t interval_s)
 {
-    const struct flush_policy policy = {rows, interval_s};
-    const struct table_change change = {.id = table, .expected_version = 1, .flush = &policy};
-    uint32_t version = 0;
-    EXPECT_OK(catalog_alter_table(w->catalog, &change, &version, &w->err), &w->err);
+    const struct column columns[] = {
+        {.name = STR_LIT("id"),
+         .type = {.id = TYPE_BIGINT},
+         .is_primary_key = true,
+         .absent_value = {.type = {.id = TYPE_BIGINT}, .is_null = true}},
+        {.name = STR_LIT("v"),
+         .type = {.id = TYPE_TEXT},
+         .is_nullable = true,
+         .absent_value = {.type = {.id = TYPE_TEXT}, .is_null = true}},
+    };
+    const struct table_spec spec = {.namespace_name = STR_LIT("app"),
+                                    .name = STR_LIT("u"),
+                                    .kind = TABLE_USER,
+                                    .flush = {rows, interval_s},
+                                    .columns = columns,
+                                    .column_count = 2};
+    table_id id = {0};
+    EXPECT_OK(catalog_create_table(w->catalog, &spec, &id, &w->err), &w->err);
+    return id;
 }
 
 struct due {
@@ -45,8 +61,7 @@ TEST(store_flush_candidates_count_rows_per_user)
 {
     struct world w = {0};
     world_open(&w);
-    table_id table = world_create_table(&w, "u", TABLE_USER, 0, false);
-    set_policy(&w, table, 3, 0);
+    table_id table = create_table(&w, 3, 0);
     insert_rows(&w, table, users[0], 2);
     insert_rows(&w, table, users[1], 3);
     struct due due;
@@ -63,8 +78,7 @@ TEST(store_flush_candidates_get_due_on_time)
 {
     struct world w = {0};
     world_open(&w);
-    table_id table = world_create_table(&w, "u", TABLE_USER, 0, false);
-    set_policy(&w, table, 0, 10);
+    table_id table = create_table(&w, 0, 10);
     int64_t start_us = clock_wall_us(&w.clock.clock);
     insert_rows(&w, table, users[0], 1);
     struct due due;
@@ -87,8 +101,7 @@ TEST(store_flush_candidates_are_none_after_the_flush)
 {
     struct world w = {0};
     world_open(&w);
-    table_id table = world_create_table(&w, "u", TABLE_USER, 0, false);
-    set_policy(&w, table, 1, 0);
+    table_id table = create_table(&w, 1, 0);
     insert_rows(&w, table, users[0], 1);
     struct flush_result result;
     EXPECT_OK(flush_run(w.store, table, STR_LIT("alice"), (struct cold_slot){0, 1}, NULL, &result,
@@ -133,9 +146,13 @@ TEST(store_totals_are_the_same_after_a_restart)
     arena_init(&arena);
     struct manifest_row *rows = NULL;
     size_t count = 0;
-    store_manifests(w.store, &arena, &rows, &count);
+    store_manifests(w.store, (table_id){0}, &arena, &rows, &count);
     EXPECT_UINT(count, 1);
     EXPECT_STR(rows[0].owner, "carol");
+    store_manifests(w.store, table, &arena, &rows, &count);
+    EXPECT_UINT(count, 1);
+    store_manifests(w.store, w.table, &arena, &rows, &count);
+    EXPECT_UINT(count, 0);
     str *owners = NULL;
     store_owners(w.store, table, &arena, &owners, &count);
     EXPECT_UINT(count, 3);
