@@ -182,9 +182,10 @@ TEST(describe_lists_columns_of_the_newest_or_the_wanted_version)
            "CREATE SHARED TABLE t (id BIGINT PRIMARY KEY DEFAULT SNOWFLAKE_ID(), d DECIMAL(6,2) "
            "NOT NULL DEFAULT 1.5, e EMBEDDING(3))");
     rig_do(&rig, "ALTER TABLE t DROP COLUMN d, ADD COLUMN j JSON");
-    static const char system_columns[] =
-        "[\"_seq\",4,\"4\",\"BIGINT\",false,false,null,null,2],[\"_updated\",5,\"5\",\"TIMESTAMP\","
-        "false,false,null,null,2],[\"_deleted\",6,\"6\",\"BOOLEAN\",false,false,null,null,2]";
+    static const char system_columns[] = "[\"_seq\",4,\"1073741824\",\"BIGINT\",false,false,null,"
+                                         "null,2],[\"_updated\",5,\"1073741825\",\"TIMESTAMP\","
+                                         "false,false,null,null,2],[\"_deleted\",6,\"1073741826\","
+                                         "\"BOOLEAN\",false,false,\"false\",null,2]";
     test_expect_str(
         str_from(rig_rows(&rig, "root", "DESCRIBE TABLE t")),
         arena_format(&rig.arena,
