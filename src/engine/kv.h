@@ -122,6 +122,7 @@ void kv_use_cache(struct kv_store *store, size_t bytes_max);
 MUST_USE status kv_get_newest(struct kv_store *store, enum kv_family family, str key,
                               enum kv_get_mode mode, struct arena *arena, str *value, bool *found,
                               struct error *err);
+/* All 0 without a cache. */
 void kv_cache_statistics(struct kv_store *store, struct kv_cache_statistics *out);
 
 enum kv_direction { KV_FORWARD, KV_REVERSE };

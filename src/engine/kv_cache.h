@@ -31,6 +31,7 @@ void kv_cache_put(struct kv_cache *cache, enum kv_family family, str key, str va
 void kv_cache_begin_write(struct kv_cache *cache, const struct kv_txn *txns, size_t count);
 void kv_cache_end_write(struct kv_cache *cache);
 
+/* Sums over the shards, each of one instant. */
 void kv_cache_statistics_get(struct kv_cache *cache, struct kv_cache_statistics *out);
 
 #endif
