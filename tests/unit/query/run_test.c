@@ -625,7 +625,7 @@ TEST(a_statement_that_finds_no_engine_free_is_told_so)
                "503 SERVER_BUSY: Statement 1 failed: no engine was free within 10000 ms");
     rig_query_close(&q);
     query_leave_heavy(rig.engine, &pass);
-    EXPECT_ROWS(&rig, "root", "SELECT 2 AS two", "[[2]]");
+    EXPECT_ROWS(&rig, "root", "SELECT 2 AS two", "[[\"2\"]]");
     rig_close(&rig);
 }
 
