@@ -44,24 +44,51 @@ static bool is_empty_list(const struct json *node, const char *key)
     return list != NULL && list->kind == JSON_ARRAY && list->as.children.first == NULL;
 }
 
-/* A table in FROM whose rows all have to fulfil the conditions of its SELECT. */
-struct item {
-    const struct json *node;
-    str alias;
-    str engine_schema;
-    const struct schema *schema;
+/* A column of a subquery that is a column of a table, unchanged. */
+struct output {
+    struct output *next;
+    str name;
     struct prune_place *place;
+    uint32_t field_id;
+    enum type_id type;
 };
 
-enum { ITEMS_MAX = 64, DEPTH_MAX = 1000 };
+/* A table, subquery or WITH in FROM whose rows all have to fulfil the conditions of its SELECT. */
+struct item {
+    const struct json *node;
+    unsigned scope; /* the SELECT that it is in the FROM of */
+    str alias;
+    str engine_schema;
+    const struct schema *schema; /* of a table; NULL: a subquery */
+    struct prune_place *place;   /* of a table */
+    struct output *outputs;      /* of a subquery: the columns that it hands through */
+    const struct item *whole;    /* of a subquery SELECT *: what it shows, as it is */
+};
+
+/* A name of WITH. */
+struct with {
+    str name;
+    const struct json *entry;
+    unsigned definitions;
+    unsigned uses;
+};
+
+enum { ITEMS_MAX = 64, WITHS_MAX = 64, DEPTH_MAX = 1000 };
 
 struct maker {
     struct arena *keep;
+    struct arena *scratch;
     const struct gate_table *const *tables;
     unsigned table_count;
     struct prune_plan *plan;
     struct item items[ITEMS_MAX]; /* of all SELECTs that the walk is in */
     unsigned item_count;
+    struct with withs[WITHS_MAX]; /* of the whole statement */
+    unsigned with_count;
+    const struct json *taken[ITEMS_MAX]; /* SELECTs in FROM that were read with the one around */
+    unsigned taken_count;
+    unsigned scope;       /* of the SELECT being read */
+    unsigned scope_count; /* numbers given out */
     unsigned depth;
 };
 
@@ -123,6 +150,8 @@ static bool read_operand(const struct maker *m, const struct json *node, struct 
                     : str_eq_c(type, "BIGINT")  ? TYPE_BIGINT
                     : str_eq_c(type, "INTEGER") ? TYPE_BIGINT
                     : str_eq_c(type, "VARCHAR") ? TYPE_TEXT
+                    : str_eq_c(type, "UUID")    ? TYPE_UUID
+                    : str_eq_c(type, "TIME")    ? TYPE_TIME
                                                 : TYPE_NONE;
         if (out->cast == TYPE_NONE) {
             return false;
@@ -140,6 +169,12 @@ static bool read_operand(const struct maker *m, const struct json *node, struct 
     }
     return false;
 }
+
+/* Items that a condition may speak of. */
+struct range {
+    unsigned from;
+    unsigned to;
+};
 
 /* -- columns ------------------------------------------------------------------------------------
  */
@@ -183,9 +218,30 @@ static bool may_mean(const struct item *item, const struct json *names)
            (count == 2 || str_eq(schema, item->engine_schema));
 }
 
-/* The one item of [from, to) that a COLUMN_REF means; NULL: none of them, or not certain. */
-static struct item *find_item(struct maker *m, unsigned from, unsigned to, const struct json *ref,
-                              struct prune_term *term)
+/* The place whose rows have the column of that name, which it puts into `out`; NULL: none, or it is
+ * computed. */
+static struct prune_place *item_column(const struct item *item, str name, struct prune_term *out)
+{
+    while (item->whole != NULL) {
+        item = item->whole;
+    }
+    if (item->schema != NULL) {
+        return find_column(item->schema, name, out) ? item->place : NULL;
+    }
+    for (const struct output *o = item->outputs; o != NULL; o = o->next) {
+        if (str_eq_nocase(o->name, name)) {
+            out->field_id = o->field_id;
+            out->type = o->type;
+            return o->place;
+        }
+    }
+    return NULL;
+}
+
+/* The one place of this SELECT's items that a COLUMN_REF means; NULL: none of them, or not certain.
+ */
+static struct prune_place *find_place(struct maker *m, struct range in, const struct json *ref,
+                                      struct prune_term *term)
 {
     const struct json *names = json_get(ref, "column_names");
     if (!is_type(ref, "COLUMN_REF") || names == NULL || names->kind != JSON_ARRAY ||
@@ -194,18 +250,21 @@ static struct item *find_item(struct maker *m, unsigned from, unsigned to, const
     }
     str column = {NULL, 0};
     (void)json_as_text(json_at(names, names->as.children.count - 1), &column);
-    struct item *found = NULL;
-    for (unsigned i = from; i < to; i++) {
+    struct prune_place *found = NULL;
+    for (unsigned i = in.from; i < in.to; i++) {
         struct prune_term candidate = *term;
-        struct item *item = &m->items[i];
-        if (!may_mean(item, names) || !find_column(item->schema, column, &candidate)) {
+        const struct item *item = &m->items[i];
+        if (item->scope != m->scope || !may_mean(item, names)) {
             continue;
         }
-        if (found != NULL) {
+        struct prune_place *place = item_column(item, column, &candidate);
+        if (place != NULL && found != NULL) {
             return NULL;
         }
-        found = item;
-        *term = candidate;
+        if (place != NULL) {
+            found = place;
+            *term = candidate;
+        }
     }
     return found;
 }
@@ -213,18 +272,12 @@ static struct item *find_item(struct maker *m, unsigned from, unsigned to, const
 /* -- conditions ---------------------------------------------------------------------------------
  */
 
-/* Items that a condition may speak of. */
-struct range {
-    unsigned from;
-    unsigned to;
-};
-
-static void add_term(struct maker *m, struct item *item, const struct prune_term *term)
+static void add_term(struct maker *m, struct prune_place *place, const struct prune_term *term)
 {
     struct prune_term *own = ARENA_NEW(m->keep, struct prune_term);
     *own = *term;
-    own->next = item->place->terms;
-    item->place->terms = own;
+    own->next = place->terms;
+    place->terms = own;
 }
 
 static bool read_comparison(str type, bool is_swapped, enum prune_op *op)
@@ -254,12 +307,23 @@ static void take_one(struct maker *m, struct range in, const struct json *ref, e
 {
     struct prune_term term = {.op = op};
     struct prune_operand operand;
-    struct item *item = find_item(m, in.from, in.to, ref, &term);
-    if (item != NULL && read_operand(m, constant, &operand)) {
+    struct prune_place *place = find_place(m, in, ref, &term);
+    if (place != NULL && read_operand(m, constant, &operand)) {
         term.operands = ARENA_NEW(m->keep, struct prune_operand);
         term.operands[0] = operand;
         term.operand_count = 1;
-        add_term(m, item, &term);
+        add_term(m, place, &term);
+    }
+}
+
+/* IS NULL, IS NOT NULL. */
+static void take_null(struct maker *m, struct range in, const struct json *node, enum prune_op op)
+{
+    struct prune_term term = {.op = op};
+    const struct json *children = json_get(node, "children");
+    struct prune_place *place = find_place(m, in, json_at(children, 0), &term);
+    if (place != NULL) {
+        add_term(m, place, &term);
     }
 }
 
@@ -267,8 +331,8 @@ static void take_list(struct maker *m, struct range in, const struct json *node)
 {
     struct prune_term term = {.op = PRUNE_IN};
     const struct json *children = json_get(node, "children");
-    struct item *item = find_item(m, in.from, in.to, json_at(children, 0), &term);
-    if (item == NULL || children->as.children.count < 2) {
+    struct prune_place *place = find_place(m, in, json_at(children, 0), &term);
+    if (place == NULL || children->as.children.count < 2) {
         return;
     }
     term.operands = ARENA_ARRAY(m->keep, struct prune_operand, children->as.children.count);
@@ -277,7 +341,7 @@ static void take_list(struct maker *m, struct range in, const struct json *node)
             return;
         }
     }
-    add_term(m, item, &term);
+    add_term(m, place, &term);
 }
 
 static bool is_conjunction(const struct json *node)
@@ -308,6 +372,10 @@ static void take_condition(struct maker *m, struct range in, const struct json *
         m->depth--;
     } else if (is_type(node, "COMPARE_IN")) {
         take_list(m, in, node);
+    } else if (is_type(node, "OPERATOR_IS_NULL")) {
+        take_null(m, in, node, PRUNE_IS_NULL);
+    } else if (is_type(node, "OPERATOR_IS_NOT_NULL")) {
+        take_null(m, in, node, PRUNE_IS_NOT_NULL);
     } else if (is_type(node, "COMPARE_BETWEEN")) {
         take_one(m, in, json_get(node, "input"), PRUNE_AT_LEAST, json_get(node, "lower"));
         take_one(m, in, json_get(node, "input"), PRUNE_AT_MOST, json_get(node, "upper"));
@@ -340,18 +408,229 @@ static void add_item(struct maker *m, const struct json *node)
     }
     m->items[m->item_count++] =
         (struct item){.node = node,
+                      .scope = m->scope,
                       .alias = alias.n > 0 ? alias : text_of(node, "table_name"),
                       .engine_schema = text_of(node, "schema_name"),
                       .schema = schema,
                       .place = add_place(m, schema->table)};
 }
 
+/* -- subqueries, views, WITH ---------------------------------------------------------------------
+ * A condition on a column of a subquery is one on the table behind it when the subquery hands the
+ * column through as it is, and each of its rows by itself: no LIMIT, DISTINCT, GROUP BY, window. A
+ * view is a subquery by now; a WITH that is read at one place is one, too. */
+
+static const struct json *list_of(const struct json *node, const char *key)
+{
+    const struct json *list = json_get(node, key);
+    return list != NULL && list->kind == JSON_ARRAY ? list->as.children.first : NULL;
+}
+
+static struct with *find_with(struct maker *m, str name)
+{
+    for (unsigned i = 0; i < m->with_count; i++) {
+        if (str_eq_nocase(m->withs[i].name, name)) {
+            return &m->withs[i];
+        }
+    }
+    if (m->with_count == WITHS_MAX) {
+        return NULL;
+    }
+    m->withs[m->with_count] = (struct with){.name = name};
+    return &m->withs[m->with_count++];
+}
+
+/* Counts where names of WITH are made and read, in the whole statement. */
+static void find_withs(struct maker *m, const struct json *node)
+{
+    if ((node->kind != JSON_OBJECT && node->kind != JSON_ARRAY) || ++m->depth >= DEPTH_MAX) {
+        return; /* so deep: the walk gives up, too */
+    }
+    if (node->kind == JSON_OBJECT && is_type(node, "BASE_TABLE") &&
+        text_of(node, "schema_name").n == 0) {
+        struct with *with = find_with(m, text_of(node, "table_name"));
+        if (with != NULL) {
+            with->uses++;
+        }
+    }
+    for (const struct json *e = list_of(json_get(node, "cte_map"), "map"); e != NULL; e = e->next) {
+        struct with *with = find_with(m, text_of(e, "key"));
+        if (with != NULL) {
+            with->definitions++;
+            with->entry = json_get(e, "value");
+        }
+    }
+    for (const struct json *c = node->as.children.first; c != NULL; c = c->next) {
+        find_withs(m, c);
+    }
+    m->depth--;
+}
+
+static bool is_taken(const struct maker *m, const struct json *select)
+{
+    for (unsigned i = 0; i < m->taken_count; i++) {
+        if (m->taken[i] == select) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The SELECT that a part of FROM reads and nothing else does; NULL: a table, or not certain. */
+static const struct json *select_behind(struct maker *m, const struct json *node)
+{
+    const struct json *query = json_get(node, "subquery");
+    if (!is_absent(node, "sample") || !is_empty_list(node, "column_name_alias")) {
+        return NULL;
+    }
+    if (is_type(node, "BASE_TABLE")) {
+        const struct with *with =
+            text_of(node, "schema_name").n == 0 ? find_with(m, text_of(node, "table_name")) : NULL;
+        bool is_once = with != NULL && with->definitions == 1 && with->uses == 1;
+        if (!is_once || with->entry == NULL || !is_empty_list(with->entry, "aliases") ||
+            !is_absent(node, "at_clause")) {
+            return NULL;
+        }
+        query = json_get(with->entry, "query");
+    }
+    const struct json *select = json_get(query, "node");
+    bool is_fine = select != NULL && is_type(select, "SELECT_NODE") && !is_taken(m, select) &&
+                   m->taken_count < ITEMS_MAX && m->item_count < ITEMS_MAX;
+    return is_fine ? select : NULL;
+}
+
+/* Is each row of the SELECT made of one row of its FROM, whatever the others are? */
+static bool is_row_by_row(const struct json *select)
+{
+#ifdef KALAM_TESTING
+    if (prune_mutant_is(PRUNE_THROUGH_ALL)) {
+        return true;
+    }
+#endif
+    for (const struct json *mod = list_of(select, "modifiers"); mod != NULL; mod = mod->next) {
+        if (!is_type(mod, "ORDER_MODIFIER")) {
+            return false;
+        }
+    }
+    return is_empty_list(select, "group_expressions") && is_empty_list(select, "group_sets") &&
+           str_eq_c(text_of(select, "aggregate_handling"), "STANDARD_HANDLING") &&
+           is_absent(select, "having") && is_absent(select, "qualify") &&
+           is_absent(select, "sample");
+}
+
+/* An expression of a select list that looks at no other row: no window, no query, nothing that
+ * stands for several columns or rows. (An aggregate beside a bare column is refused by the engine.)
+ */
+static bool is_of_one_row(struct maker *m, const struct json *node)
+{
+    static const char *const known[] = {"COLUMN_REF", "CONSTANT", "PARAMETER",  "CAST",
+                                        "FUNCTION",   "OPERATOR", "COMPARISON", "CONJUNCTION",
+                                        "CASE",       "BETWEEN"};
+    if (node->kind != JSON_OBJECT && node->kind != JSON_ARRAY) {
+        return true;
+    }
+    str class = text_of(node, "class");
+    bool is_fine = class.n == 0;
+#ifdef KALAM_TESTING
+    is_fine = is_fine || prune_mutant_is(PRUNE_THROUGH_ALL);
+#endif
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        is_fine = is_fine || str_eq_c(class, known[i]);
+    }
+    if (!is_fine || str_eq_c(text_of(node, "function_name"), "unnest") || m->depth >= DEPTH_MAX) {
+        return false;
+    }
+    m->depth++;
+    for (const struct json *c = node->as.children.first; c != NULL && is_fine; c = c->next) {
+        is_fine = is_of_one_row(m, c);
+    }
+    m->depth--;
+    return is_fine;
+}
+
+/* SELECT * and nothing else: no column left out, replaced, renamed. */
+static bool is_plain_star(const struct json *node)
+{
+    bool is_columns = true;
+    return str_eq_c(text_of(node, "class"), "STAR") && node->next == NULL &&
+           text_of(node, "relation_name").n == 0 && text_of(node, "alias").n == 0 &&
+           is_empty_list(node, "exclude_list") && is_empty_list(node, "replace_list") &&
+           is_empty_list(node, "qualified_exclude_list") && is_empty_list(node, "rename_list") &&
+           is_absent(node, "expr") && json_as_bool(json_get(node, "columns"), &is_columns) &&
+           !is_columns;
+}
+
+/* The columns handed through; NULL also when any name stands there twice, as the engine then
+ * renames, or is not certain. `in`: the SELECT's own items. */
+static struct output *outputs_of(struct maker *m, const struct json *select, struct range in)
+{
+    struct output *all = NULL;
+    struct output *through = NULL;
+    for (const struct json *e = list_of(select, "select_list"); e != NULL; e = e->next) {
+        const struct json *names = json_get(e, "column_names");
+        bool is_column = is_type(e, "COLUMN_REF") && names != NULL && names->kind == JSON_ARRAY &&
+                         names->as.children.count > 0;
+        struct output *one = ARENA_NEW(m->scratch, struct output);
+        one->name = text_of(e, "alias");
+        if (one->name.n == 0 && is_column) {
+            (void)json_as_text(json_at(names, names->as.children.count - 1), &one->name);
+        }
+        if (one->name.n == 0 || !is_of_one_row(m, e)) {
+            return NULL;
+        }
+        for (const struct output *o = all; o != NULL; o = o->next) {
+            if (str_eq_nocase(o->name, one->name)) {
+                return NULL;
+            }
+        }
+        one->next = all;
+        all = one;
+        struct prune_term term = {0};
+        struct prune_place *place = is_column ? find_place(m, in, e, &term) : NULL;
+        if (place != NULL) {
+            struct output *own = ARENA_NEW(m->scratch, struct output);
+            *own = (struct output){through, one->name, place, term.field_id, term.type};
+            through = own;
+        }
+    }
+    return through;
+}
+
+static bool take_select(struct maker *m, const struct json *node, struct range *in);
+
+static void add_subquery(struct maker *m, const struct json *node, const struct json *select)
+{
+    struct range in;
+    struct item item = {.node = node, .scope = m->scope, .alias = text_of(node, "alias")};
+    item.alias = item.alias.n > 0 ? item.alias : text_of(node, "table_name");
+    m->taken[m->taken_count++] = select;
+    bool is_plain = take_select(m, select, &in);
+    const struct json *first = list_of(select, "select_list");
+    if (is_plain && is_row_by_row(select) && first != NULL) {
+        const struct json *from = json_get(select, "from_table");
+        if (!is_plain_star(first)) {
+            item.outputs = outputs_of(m, select, in);
+        } else if (in.to > in.from && m->items[in.to - 1].node == from) {
+            item.whole = &m->items[in.to - 1]; /* the one thing in FROM */
+        }
+    }
+    m->scope = item.scope;
+    if (m->item_count < ITEMS_MAX) {
+        m->items[m->item_count++] = item;
+    }
+}
+
 /* Adds what WHERE surely restricts, and takes ON of inner joins. False: names without a table may
  * mean something else than one of the items (USING). */
 static bool take_from(struct maker *m, const struct json *node)
 {
-    if (is_type(node, "BASE_TABLE")) {
-        add_item(m, node);
+    if (is_type(node, "BASE_TABLE") || is_type(node, "SUBQUERY")) {
+        const struct json *select = select_behind(m, node);
+        if (select != NULL) {
+            add_subquery(m, node, select);
+        } else {
+            add_item(m, node);
+        }
         return true;
     }
     str ref = text_of(node, "ref_type");
@@ -378,6 +657,22 @@ static bool take_from(struct maker *m, const struct json *node)
     return is_plain && (is_inner || is_left);
 }
 
+/* FROM and WHERE of one SELECT. `in`: its items, among those of the SELECTs in its FROM. Leaves
+ * m->scope at the SELECT's own. False: names without a table are not certain. */
+static bool take_select(struct maker *m, const struct json *node, struct range *in)
+{
+    m->scope = ++m->scope_count;
+    in->from = m->item_count;
+    m->depth++;
+    bool is_plain = m->depth < DEPTH_MAX && take_from(m, json_get(node, "from_table"));
+    m->depth--;
+    in->to = m->item_count;
+    if (is_plain && is_absent(node, "sample")) {
+        take_condition(m, *in, json_get(node, "where_clause"));
+    }
+    return is_plain;
+}
+
 /* -- the walk -----------------------------------------------------------------------------------
  */
 
@@ -395,10 +690,11 @@ static bool walk_children(struct maker *m, const struct json *node)
 
 static bool walk_select(struct maker *m, const struct json *node)
 {
-    unsigned from = m->item_count;
-    bool is_plain = take_from(m, json_get(node, "from_table"));
-    if (is_plain && is_absent(node, "sample")) {
-        take_condition(m, (struct range){from, m->item_count}, json_get(node, "where_clause"));
+    if (!is_taken(m, node)) {
+        struct range in;
+        unsigned around = m->scope;
+        (void)take_select(m, node, &in);
+        m->scope = around;
     }
     return walk_children(m, node); /* its items stay, so that BASE_TABLE finds them */
 }
@@ -439,9 +735,11 @@ const struct prune_plan *prune_plan_make(const struct json *printed,
     arena_init(&scratch);
     struct maker *m = ARENA_NEW(&scratch, struct maker);
     m->keep = keep;
+    m->scratch = &scratch;
     m->tables = tables;
     m->table_count = table_count;
     m->plan = ARENA_NEW(keep, struct prune_plan);
+    find_withs(m, printed);
     bool is_complete = walk(m, printed);
     bool has_terms = false;
     for (const struct prune_place *p = m->plan->places; p != NULL; p = p->next) {

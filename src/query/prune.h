@@ -1,16 +1,20 @@
 /* query/prune.h -- which segments a statement surely does not need.
  * For:      the list of files that the SQL engine gets: it opens each one, and uses no filter for
- * IN lists and TIMESTAMP. Made once per plan from the tree of the printed text, decided at each
- * execution, with that execution's parameters, view and segments. Rules:    1. a condition counts
- * when every row that leaves the table's place in FROM has to fulfil it: a part of the top AND of
- * WHERE or of an inner join's ON, `column op constant`, column of that very table. Nothing under
- * OR, NOT, CASE; nothing of a table on an outer join's optional side, in a sample, behind a
- * subquery
- *           2. a file is left out when every place of the statement that reads the table can do
+ *           IN lists and TIMESTAMP. Made once per plan from the tree of the printed text, decided
+ *           at each execution, with that execution's parameters, view and segments.
+ * Rules:    1. a condition counts when every row that leaves the table's place in FROM has to
+ *              fulfil it: a part of the top AND of WHERE or of an inner join's ON, `column op
+ *              constant` or IS [NOT] NULL, column of that very table. Nothing under OR, NOT, CASE;
+ *              nothing of a table on an outer join's optional side, or in a sample
+ *           2. it reaches a table behind a subquery, a view, or a WITH that the statement reads at
+ *              one place, when the column is handed through as it is and row by row: no LIMIT,
+ *              DISTINCT, GROUP BY, HAVING, window, set operation, no name twice
+ *           3. a file is left out when every place of the statement that reads the table can do
  *              without it; a place with no condition needs all
- *           3. types are compared only where engine and statistics agree for certain: integers with
+ *           4. types are compared only where engine and statistics agree for certain: integers with
  *              integers, TEXT with texts, TIMESTAMP and DATE with each other and with texts of the
- *              plain form. Never FLOAT, DOUBLE, DECIMAL; never by what is NULL
+ *              plain form, UUID and TIME with themselves and such texts. Never FLOAT, DOUBLE,
+ *              DECIMAL. Counts of NULL decide for any type that has a range
  * Owns:     a plan lives in its gate plan's arena, immutable. Threads: any.
  * Errors:   none of its own; those of reading filters. */
 #ifndef QUERY_PRUNE_H
@@ -47,8 +51,9 @@ enum prune_mutant {
     PRUNE_RIGHT,
     PRUNE_OFF,             /* no file is left out: what the others are compared with */
     PRUNE_BOUNDS_ARE_OPEN, /* a value equal to the maximum is taken for outside */
-    PRUNE_ONE_PLACE,       /* rule 2 is forgotten: the first place decides */
+    PRUNE_ONE_PLACE,       /* rule 3 is forgotten: the first place decides */
     PRUNE_SEES_OR,         /* rule 1 is forgotten: OR is taken for AND */
+    PRUNE_THROUGH_ALL,     /* rule 2 is forgotten: through LIMIT, DISTINCT, GROUP BY */
     PRUNE_MUTANT_COUNT
 };
 void prune_test_mutant(enum prune_mutant mutant);

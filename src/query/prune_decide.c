@@ -28,6 +28,46 @@ static bool read_plain_time(str text, int64_t *us)
     return timestamp_parse(text, us);
 }
 
+/* HH:MM:SS: as a text and as a time it has the same place among the others. */
+static bool read_plain_clock(str text, int64_t *us)
+{
+    enum { CLOCK_BYTES = 8 };
+    char stamp[SECONDS_BYTES];
+    if (text.n != CLOCK_BYTES) {
+        return false;
+    }
+    memcpy(stamp, "1970-01-01 ", sizeof stamp - CLOCK_BYTES);
+    memcpy(stamp + sizeof stamp - CLOCK_BYTES, text.p, CLOCK_BYTES);
+    return read_plain_time(str_of(stamp, sizeof stamp), us) && *us >= 0 && *us < day_us;
+}
+
+/* A UUID or its text as it is printed: other forms the engine may compare as texts. */
+static bool as_uuid(const struct value *v, struct value *out)
+{
+    if (v->type.id == TYPE_UUID) {
+        *out = *v;
+        return true;
+    }
+    *out = value_null(type_of(TYPE_UUID));
+    out->is_null = false;
+    if (v->type.id != TYPE_TEXT || !uuid_parse(v->as.text, out->as.uuid)) {
+        return false;
+    }
+    struct buf text;
+    buf_init(&text);
+    uuid_append_text(&text, out->as.uuid);
+    bool is_plain = str_eq(buf_str(&text), v->as.text);
+    buf_release(&text);
+    return is_plain;
+}
+
+static bool as_clock(const struct value *v, struct value *out)
+{
+    *out = value_int(TYPE_TIME, v->type.id == TYPE_TIME ? v->as.integer : 0);
+    return v->type.id == TYPE_TIME ||
+           (v->type.id == TYPE_TEXT && read_plain_clock(v->as.text, &out->as.integer));
+}
+
 /* As µs; DATE is its midnight. */
 static bool as_timestamp(const struct value *v, int64_t *us)
 {
@@ -51,8 +91,8 @@ static bool is_integer(enum type_id id)
     return id == TYPE_SMALLINT || id == TYPE_INT || id == TYPE_BIGINT;
 }
 
-/* The constant as the engine would compare it with a column of `type`: BIGINT, TEXT or TIMESTAMP.
- * False: do not prune by it. */
+/* The constant as the engine would compare it with a column of `type`: BIGINT, TEXT, TIMESTAMP,
+ * UUID or TIME. False: do not prune by it. */
 static bool fit(const struct value *given, enum type_id cast, enum type_id type, struct value *out)
 {
     struct value v = *given;
@@ -66,6 +106,8 @@ static bool fit(const struct value *given, enum type_id cast, enum type_id type,
             return false;
         }
         v = value_int(TYPE_TIMESTAMP, us);
+    } else if (cast == TYPE_UUID || cast == TYPE_TIME) {
+        return cast == type && (cast == TYPE_UUID ? as_uuid(&v, out) : as_clock(&v, out));
     } else if (cast == TYPE_BIGINT ? !is_integer(v.type.id)
                                    : cast == TYPE_TEXT && v.type.id != TYPE_TEXT) {
         return false;
@@ -93,6 +135,10 @@ static bool fit(const struct value *given, enum type_id cast, enum type_id type,
         }
         *out = value_int(TYPE_TIMESTAMP, us);
         return v.type.id != TYPE_TEXT || v.as.text.n == DATE_BYTES;
+    case TYPE_UUID:
+        return as_uuid(&v, out);
+    case TYPE_TIME:
+        return as_clock(&v, out);
     default:
         return false;
     }
@@ -117,8 +163,8 @@ struct bounds {
     struct value max;
 };
 
-/* A tagged scalar of the manifest's statistics (docs/formats/store.md) as BIGINT, TEXT or
- * TIMESTAMP, when that is how a column of `type` is compared. */
+/* A tagged scalar of the manifest's statistics (docs/formats/store.md) as BIGINT, TEXT,
+ * TIMESTAMP, UUID or TIME, when that is how a column of `type` is compared. */
 static bool read_scalar(const struct json *scalar, enum type_id type, struct value *out)
 {
     if (scalar == NULL || scalar->kind != JSON_OBJECT || scalar->as.children.first == NULL) {
@@ -133,6 +179,14 @@ static bool read_scalar(const struct json *scalar, enum type_id type, struct val
     if (str_eq_c(tag, "Utf8")) {
         *out = value_text(text);
         return has_text && type == TYPE_TEXT;
+    }
+    if (str_eq_c(tag, "Uuid")) {
+        struct value written = value_text(text);
+        return has_text && type == TYPE_UUID && as_uuid(&written, out);
+    }
+    if (str_eq_c(tag, "Time64Microsecond")) {
+        *out = value_int(TYPE_TIME, number);
+        return has_number && type == TYPE_TIME;
     }
     if (str_eq_c(tag, "Int16") || str_eq_c(tag, "Int32") || str_eq_c(tag, "Int64")) {
         *out = value_int(TYPE_BIGINT, number);
@@ -150,6 +204,29 @@ static bool read_scalar(const struct json *scalar, enum type_id type, struct val
     return false;
 }
 
+static const struct json *stats_of(const struct json *stats, uint32_t field_id)
+{
+    char key[16];
+    (void)snprintf(key, sizeof key, "%lu", (unsigned long)field_id);
+    return json_get(stats, key);
+}
+
+/* May the file have a row in which the column is NULL, or one in which it is not? A column without
+ * a range tells nothing of its NULLs (EMBEDDING), unless they are as many as the rows; one that the
+ * file does not have is kept. */
+static bool may_have_null(const struct segment *segment, const struct json *stats,
+                          const struct prune_term *term)
+{
+    const struct json *column = stats_of(stats, term->field_id);
+    const struct json *min = json_get(column, "min");
+    int64_t nulls = -1;
+    if (!json_as_i64(json_get(column, "null_count"), &nulls) || min == NULL) {
+        return true;
+    }
+    return term->op == PRUNE_IS_NULL ? json_is_null(min) || nulls != 0
+                                     : !json_is_null(min) || (uint64_t)nulls != segment->rows;
+}
+
 static bool find_bounds(const struct segment *segment, const struct json *stats,
                         const struct prune_term *term, struct bounds *out)
 {
@@ -158,9 +235,7 @@ static bool find_bounds(const struct segment *segment, const struct json *stats,
         out->max = value_int(TYPE_BIGINT, (int64_t)segment->max_seq);
         return true;
     }
-    char key[16];
-    (void)snprintf(key, sizeof key, "%lu", (unsigned long)term->field_id);
-    const struct json *column = json_get(stats, key);
+    const struct json *column = stats_of(stats, term->field_id);
     return read_scalar(json_get(column, "min"), term->type, &out->min) &&
            read_scalar(json_get(column, "max"), term->type, &out->max);
 }
@@ -183,6 +258,9 @@ static bool is_outside(const struct bounds *b, enum prune_op op, const struct va
         return above >= 0;
     case PRUNE_AT_LEAST:
         return above > 0;
+    case PRUNE_IS_NULL:
+    case PRUNE_IS_NOT_NULL:
+        break; /* no constant */
     }
     return false;
 }
@@ -203,6 +281,10 @@ static status term_may_hold(const struct decision *d, const struct segment *segm
                             struct error *err)
 {
     struct bounds bounds;
+    if (term->op == PRUNE_IS_NULL || term->op == PRUNE_IS_NOT_NULL) {
+        *may = may_have_null(segment, stats, term);
+        return STATUS_IS_OK;
+    }
     bool has_bounds = find_bounds(segment, stats, term, &bounds);
     *may = false;
     for (unsigned i = 0; i < term->operand_count && !*may; i++) {

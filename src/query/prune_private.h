@@ -11,9 +11,17 @@ struct prune_operand {
     struct value value; /* BIGINT or TEXT */
 };
 
-enum prune_op { PRUNE_IN, PRUNE_LESS, PRUNE_AT_MOST, PRUNE_MORE, PRUNE_AT_LEAST };
+enum prune_op {
+    PRUNE_IN,
+    PRUNE_LESS,
+    PRUNE_AT_MOST,
+    PRUNE_MORE,
+    PRUNE_AT_LEAST,
+    PRUNE_IS_NULL,
+    PRUNE_IS_NOT_NULL
+};
 
-/* column op constant; IN has several constants, equality is an IN of one. */
+/* column op constant; IN has several constants, equality is an IN of one, IS NULL has none. */
 struct prune_term {
     struct prune_term *next;
     enum prune_op op;
