@@ -184,12 +184,16 @@ struct option_i64 {
 /* WITH (...), OPTIONS (...), LOCATION, FLUSH POLICY of CREATE TABLE. */
 struct table_options {
     str storage_id;
-    struct option_i64 use_user_storage; /* 0, 1 */
-    struct option_i64 flush_rows;       /* 1..999999 */
-    struct option_i64 flush_interval_s; /* 1..86399 */
-    struct option_i64 ttl_s;            /* >= 1; TTL_SECONDS or retention */
-    struct option_i64 bloom_filter_ppm; /* bloom_filter_fpp, parts per million; 0: none */
+    struct option_i64 use_user_storage;    /* 0, 1 */
+    struct option_i64 flush_rows;          /* 1..999999 */
+    struct option_i64 flush_interval_s;    /* 1..86399 */
+    struct option_i64 deleted_retention_s; /* 0: off */
+    struct option_i64 ttl_s;               /* >= 1; TTL_SECONDS or retention */
+    struct option_i64 is_ephemeral;        /* 0, 1 */
+    struct option_i64 max_buffer;          /* rows */
+    struct option_i64 bloom_filter_ppm;    /* bloom_filter_fpp, parts per million; 0: none */
     enum access_level access_level;
+    str location; /* LOCATION 'path' of spec 002 */
 };
 
 struct create_table_part {

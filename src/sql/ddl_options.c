@@ -1,5 +1,5 @@
 /* sql/ddl_options.c -- what follows the columns of CREATE TABLE: WITH (...), and the clauses of
- * spec 002: LOCATION REFERENCE, FLUSH POLICY, retention. Threads: any. */
+ * spec 002: LOCATION, FLUSH POLICY, retention. Threads: any. */
 #include "sql/statement.h"
 #include "sql/text.h"
 
@@ -211,14 +211,29 @@ static bool with_use_user_storage(struct cursor *c, struct create_table_part *pa
            set_boolean(c, "USE_USER_STORAGE", value, &part->options.use_user_storage);
 }
 
-/* Checked and not kept: one setting says it for all tables. */
 static bool with_retention_hours(struct cursor *c, struct create_table_part *part)
 {
-    (void)part;
-    struct option_i64 ignored;
+    struct option_i64 *out = &part->options.deleted_retention_s;
     str value;
-    return parse_value(c, &value) &&
-           set_integer(c, "DELETED_RETENTION_HOURS", value, 0, INT32_MAX, &ignored);
+    if (!parse_value(c, &value) ||
+        !set_integer(c, "DELETED_RETENTION_HOURS", value, 0, INT32_MAX, out)) {
+        return false;
+    }
+    out->value *= HOUR_S;
+    return true;
+}
+
+static bool with_deleted_retention(struct cursor *c, struct create_table_part *part)
+{
+    str value;
+    if (!parse_value(c, &value)) {
+        return false;
+    }
+    if (str_eq_nocase(value, STR_LIT("off"))) {
+        part->options.deleted_retention_s = (struct option_i64){.is_set = true, .value = 0};
+        return true;
+    }
+    return set_duration(c, "DELETED_RETENTION", value, &part->options.deleted_retention_s);
 }
 
 static bool with_ttl_seconds(struct cursor *c, struct create_table_part *part)
@@ -232,6 +247,20 @@ static bool with_retention(struct cursor *c, struct create_table_part *part)
 {
     str value;
     return parse_value(c, &value) && set_duration(c, "RETENTION", value, &part->options.ttl_s);
+}
+
+static bool with_ephemeral(struct cursor *c, struct create_table_part *part)
+{
+    str value;
+    return parse_value(c, &value) &&
+           set_boolean(c, "EPHEMERAL", value, &part->options.is_ephemeral);
+}
+
+static bool with_max_buffer(struct cursor *c, struct create_table_part *part)
+{
+    str value;
+    return parse_value(c, &value) &&
+           set_integer(c, "MAX_BUFFER", value, 1, INT32_MAX, &part->options.max_buffer);
 }
 
 static bool with_access_level(struct cursor *c, struct create_table_part *part)
@@ -267,8 +296,11 @@ static bool parse_option(struct cursor *c, struct create_table_part *part)
         {"USE_USER_STORAGE", with_use_user_storage},
         {"FLUSH_POLICY", with_flush_policy},
         {"DELETED_RETENTION_HOURS", with_retention_hours},
+        {"DELETED_RETENTION", with_deleted_retention},
         {"TTL_SECONDS", with_ttl_seconds},
         {"RETENTION", with_retention},
+        {"EPHEMERAL", with_ephemeral},
+        {"MAX_BUFFER", with_max_buffer},
         {"ACCESS_LEVEL", with_access_level},
         {"BLOOM_FILTER_FPP", with_bloom_filter},
     };
@@ -309,16 +341,10 @@ static bool parse_with(struct cursor *c, struct create_table_part *part)
 
 /* --- clauses of spec 002 */
 
-/* A storage says where its tables lie: a path of one's own is refused, not overheard. */
 static bool parse_location(struct cursor *c, struct create_table_part *part)
 {
-    if (cursor_accept_words(c, "REFERENCE")) {
-        return cursor_text(c, &part->options.storage_id);
-    }
-    build_fail(c->b, ERROR_SYNTAX,
-               "LOCATION takes no path. Use LOCATION REFERENCE 'storage' or STORAGE_ID; CREATE "
-               "STORAGE says where a storage lies");
-    return false;
+    bool is_reference = cursor_accept_words(c, "REFERENCE");
+    return cursor_text(c, is_reference ? &part->options.storage_id : &part->options.location);
 }
 
 /* INTERVAL '5 minutes', INTERVAL 300, INTERVAL 300s, INTERVAL 5 MINUTES */
@@ -400,6 +426,10 @@ status sql_check_table_options(enum table_kind kind, const struct table_options 
     }
     if (kind != TABLE_STREAM && options->ttl_s.is_set) {
         return error_set(err, ERROR_SYNTAX, "TTL_SECONDS is only supported for STREAM tables");
+    }
+    if (kind != TABLE_STREAM && (options->is_ephemeral.is_set || options->max_buffer.is_set)) {
+        return error_set(err, ERROR_SYNTAX, "%s is only supported for STREAM tables",
+                         options->is_ephemeral.is_set ? "EPHEMERAL" : "MAX_BUFFER");
     }
     if (kind != TABLE_SHARED && options->access_level != ACCESS_UNSAID) {
         return error_set(err, ERROR_SYNTAX, "ACCESS_LEVEL is only supported for SHARED tables");

@@ -238,27 +238,38 @@ TEST(sql_parse_create_table_keeps_columns_defaults_and_options)
     EXPECT_INT(p->options.use_user_storage.value, 1);
     EXPECT_INT(p->options.flush_rows.value, 100);
     EXPECT_INT(p->options.flush_interval_s.value, 60);
+    EXPECT_INT(p->options.deleted_retention_s.value, 7200);
     EXPECT_INT(p->options.bloom_filter_ppm.value, 20000);
     sql_help_reset();
 }
 
 TEST(sql_parse_create_table_takes_the_clauses_of_spec_002)
 {
-    const struct create_table_part *p = &parsed("CREATE USER TABLE m (id BIGINT, PRIMARY KEY (id)) "
-                                                "FLUSH POLICY ROWS 1000 INTERVAL '5 minutes'")
-                                             ->as.create_table;
+    const struct create_table_part *p =
+        &parsed("CREATE USER TABLE m (id BIGINT, PRIMARY KEY (id)) LOCATION '/d/${user_id}/' "
+                "FLUSH POLICY ROWS 1000 INTERVAL '5 minutes' WITH (deleted_retention = '7d')")
+             ->as.create_table;
     EXPECT_INT(p->primary_key, 0);
+    EXPECT_STR(p->options.location, "/d/${user_id}/");
     EXPECT_INT(p->options.flush_rows.value, 1000);
     EXPECT_INT(p->options.flush_interval_s.value, 300);
+    EXPECT_INT(p->options.deleted_retention_s.value, 7 * 86400);
     p = &parsed(
              "CREATE SHARED TABLE m (id BIGINT) LOCATION REFERENCE 'fast' FLUSH POLICY ROW_LIMIT 5 "
-             "OR INTERVAL 30s")
+             "OR INTERVAL 30s WITH (deleted_retention = 'off')")
              ->as.create_table;
     EXPECT_STR(p->options.storage_id, "fast");
     EXPECT_INT(p->options.flush_rows.value, 5);
     EXPECT_INT(p->options.flush_interval_s.value, 30);
-    p = &parsed("CREATE STREAM TABLE m (id INT) WITH (retention = '10s')")->as.create_table;
+    EXPECT(p->options.deleted_retention_s.is_set);
+    EXPECT_INT(p->options.deleted_retention_s.value, 0);
+    p = &parsed("CREATE STREAM TABLE m (id INT) WITH (retention = '10s', ephemeral = true, "
+                "max_buffer = "
+                "1000)")
+             ->as.create_table;
     EXPECT_INT(p->options.ttl_s.value, 10);
+    EXPECT_INT(p->options.is_ephemeral.value, 1);
+    EXPECT_INT(p->options.max_buffer.value, 1000);
     sql_help_reset();
 }
 
