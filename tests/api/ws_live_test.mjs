@@ -124,6 +124,7 @@ test('from sends the current version of what changed since, without deletes', as
   await server.exec(`INSERT INTO ${t} (id, v) VALUES (1, 'a'), (2, 'b'), (3, 'c')`);
   const { rows } = await ws.load('s', `SELECT * FROM ${t}`, {});
   ws.send({ type: 'unsubscribe', subscription_id: 's' });
+  await ws.settle(); // there is no answer to wait for
   const from = rows.map(seq).reduce((a, b) => (a > b ? a : b));
   await server.exec(`UPDATE ${t} SET v = 'a2' WHERE id = 1`);
   await server.exec(`UPDATE ${t} SET v = 'a3' WHERE id = 1`);
@@ -142,6 +143,7 @@ test('from with leaves tells deletes and rows that left, in the order of _seq', 
   await server.exec(`INSERT INTO ${t} (id, v) VALUES (1, 'in'), (2, 'in'), (3, 'in'), (4, 'in')`);
   const { rows } = await ws.load('s', `SELECT * FROM ${t} WHERE v = 'in'`, { leaves: true });
   ws.send({ type: 'unsubscribe', subscription_id: 's' });
+  await ws.settle();
   await server.exec(`DELETE FROM ${t} WHERE id = 2`);
   await server.exec(`UPDATE ${t} SET v = 'out' WHERE id = 3`);
   await server.exec(`INSERT INTO ${t} (id, v) VALUES (5, 'in')`);
