@@ -60,7 +60,7 @@ void query_engine_destroy(struct query_engine *engine)
 }
 
 /* The file that stands for "no segment": DuckDB's read_parquet needs at least one. */
-static status make_empty_file(struct query_engine *engine, struct error *err)
+status query_engine_prepare(struct query_engine *engine, struct error *err)
 {
     char path[4096];
     (void)snprintf(path, sizeof path, "%s/.empty.parquet", engine->cold_directory);
@@ -69,11 +69,6 @@ static status make_empty_file(struct query_engine *engine, struct error *err)
     }
     TRY(fs_make_dirs(engine->cold_directory, err));
     return duck_write_empty(path, err);
-}
-
-status query_engine_prepare(struct query_engine *engine, struct error *err)
-{
-    return make_empty_file(engine, err);
 }
 
 static status open_selects(struct query_engine *engine, struct duck **out, struct error *err)
@@ -87,7 +82,7 @@ static status open_selects(struct query_engine *engine, struct duck **out, struc
                                    .clock = engine->clock,
                                    .provider = &engine->provider};
     TRY(fs_make_dirs(engine->temp_directory, err));
-    TRY(make_empty_file(engine, err)); /* when the disk was full at the start */
+    TRY(query_engine_prepare(engine, err)); /* when the disk was full at the start */
     TRY(duck_open(&options, out, err));
     log_info("query", "engine_opened", "slots=%u memory_bytes=%llu", options.slot_count,
              (unsigned long long)options.memory_bytes);

@@ -880,7 +880,7 @@ TEST(commit_async_is_published_with_watchers_and_without)
     struct commit_statistics seen;
     commit_statistics_get(s.committer, &seen);
     EXPECT_UINT(seen.groups, COUNT);
-    EXPECT(seen.syncs <= COUNT);
+    EXPECT(seen.syncs < COUNT); /* groups that nobody watched came within one pause */
     kv_mem_power_cut(s.store);
     expect_stored(&s, KEY("a"), "x");
     setup_close(&s);
