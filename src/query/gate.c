@@ -19,6 +19,16 @@ str gate_text(const struct json *node, const char *key)
     return text;
 }
 
+bool gate_is_one_of(str text, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_eq_c(text, list[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void gate_copy(struct gate *g, const struct json *member)
 {
     if (member != NULL) {

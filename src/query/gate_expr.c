@@ -90,17 +90,6 @@ static const char *const operators[] = {
 };
 static const char *const subquery_kinds[] = {"EXISTS", "NOT_EXISTS", "SCALAR", "ANY"};
 
-static bool is_one_of(str text, const char *const *list, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (str_eq_c(text, list[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-#define IS_ONE_OF(text, list) is_one_of((text), (list), sizeof(list) / sizeof((list)[0]))
-
 /* --- types --------------------------------------------------------------------------------------
  */
 
@@ -137,7 +126,7 @@ static status write_type(struct gate *g, const struct json *type, unsigned depth
         write_plain_type(g, "VARCHAR");
         return STATUS_IS_OK;
     }
-    if (IS_ONE_OF(id, plain_types)) {
+    if (GATE_IS_ONE_OF(id, plain_types)) {
         g->has_decimal |= str_eq_c(id, "DECIMAL");
         if (str_eq_c(id, "DECIMAL") && info != NULL && !json_is_null(info)) {
             json_append(json_write_raw_begin(&g->w), type);
@@ -529,7 +518,7 @@ static status known_word(struct gate *g, const struct json *value, const char *c
                          size_t count)
 {
     str word = {NULL, 0};
-    if (!json_as_text(value, &word) || !is_one_of(word, list, count)) {
+    if (!json_as_text(value, &word) || !gate_is_one_of(word, list, count)) {
         return gate_refuse(g, "operator " STR_FMT " is not available", STR(word));
     }
     json_write_text(&g->w, word);
@@ -664,7 +653,7 @@ static bool makes_longer(str name)
     static const char *const names[] = {"base64",  "to_base64", "hex",           "to_hex",
                                         "concat",  "concat_ws", "regexp_escape", "regexp_replace",
                                         "replace", "url_encode"};
-    return IS_ONE_OF(name, names);
+    return GATE_IS_ONE_OF(name, names);
 }
 
 /* regexp_replace(a, b, c, ...) -> regexp_replace(kalam_growth(a, c), b, c, ...) */

@@ -9,22 +9,10 @@
  * Threads:  one check, one thread. */
 #include "query/gate_private.h"
 
-#define IS_WORD_OF(word, list) is_word_of((word), (list), sizeof(list) / sizeof((list)[0]))
-
-static bool is_word_of(str word, const char *const *list, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (str_eq_c(word, list[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool is_arithmetic(str function)
 {
     static const char *const names[] = {"+", "-", "*", "/", "//", "%", "&", "|", "<<", ">>"};
-    return IS_WORD_OF(function, names);
+    return GATE_IS_ONE_OF(function, names);
 }
 
 /* Their result has the type of what they are given. */
@@ -32,7 +20,7 @@ static bool keeps_type(str function)
 {
     static const char *const names[] = {"abs",   "any_value", "greatest", "ifnull",
                                         "least", "max",       "min",      "nullif"};
-    return IS_WORD_OF(function, names);
+    return GATE_IS_ONE_OF(function, names);
 }
 
 /* The arguments that the engine takes as INTEGER only. */
@@ -107,11 +95,11 @@ static bool may_be_date(const struct gate *g, struct gate_scope *scope, const st
         return !is_known || (column->column != NULL && column->column->type.id == TYPE_DATE);
     }
     if (!str_eq_c(class, "FUNCTION")) {
-        return !IS_WORD_OF(class, never);
+        return !GATE_IS_ONE_OF(class, never);
     }
     str function = function_of(g, node);
     bool is_sum = str_eq_c(function, "+") || str_eq_c(function, "-");
-    if (IS_WORD_OF(function, makers)) {
+    if (GATE_IS_ONE_OF(function, makers)) {
         return true;
     }
     const struct json *arguments = json_get(node, "children");

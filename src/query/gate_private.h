@@ -192,6 +192,9 @@ static inline uint64_t gate_cost(const struct gate *g)
 }
 /* Text of a member, empty when it is absent or no text. */
 str gate_text(const struct json *node, const char *key);
+/* Is the text one of an array of words? */
+bool gate_is_one_of(str text, const char *const *list, size_t count);
+#define GATE_IS_ONE_OF(text, list) gate_is_one_of((text), (list), sizeof(list) / sizeof((list)[0]))
 /* Writes key and value as they are. */
 void gate_copy(struct gate *g, const struct json *member);
 void gate_write_text(struct gate *g, const char *key, str text);
