@@ -216,7 +216,7 @@ static void fold_rows(struct fold *f, const struct token *from, const struct tok
 /* Behind INSERT INTO t [AS a] [(columns)]; NULL when that is not what stands there. */
 static const struct token *find_source(const struct token *from, const struct token *to)
 {
-    const struct token *at = from + 2; /* INSERT INTO */
+    const struct token *at = to - from < 2 ? to : from + 2; /* INSERT INTO */
     while (at < to && at->kind != TK_LP && at->kind != TK_VALUES && at->kind != TK_SELECT &&
            at->kind != TK_DEFAULT && at->kind != TK_RESERVED && at->kind != TK_FROM) {
         at++;

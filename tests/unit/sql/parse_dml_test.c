@@ -55,6 +55,8 @@ TEST(sql_parse_on_bad_dml_says_what_and_where)
         {"UPDATE t SET WHERE id = 1", ERROR_SYNTAX, "unexpected 'WHERE' at line 1, column 14"},
         {"UPDATE t WHERE id = 1", ERROR_SYNTAX, "unexpected 'WHERE' at line 1, column 10"},
         {"UPDATE t SET a = 1, a = 2 WHERE id = 1", ERROR_SYNTAX, "column 'a' is set twice"},
+        {"INSERT", ERROR_SYNTAX, "unexpected end of statement at line 1, column 7"},
+        {"INSERT INTO", ERROR_SYNTAX, "unexpected end of statement at line 1, column 12"},
         {"INSERT INTO t", ERROR_SYNTAX, "unexpected end of statement at line 1, column 14"},
         {"INSERT INTO t VALUES", ERROR_SYNTAX, "unexpected end of statement at line 1, column 21"},
         {"INSERT INTO t VALUES (1,,2)", ERROR_SYNTAX, "unexpected ',' at line 1, column 25"},

@@ -1,0 +1,1 @@
+INSERT--NTO t (first, last, by, nulls, values, do) VALUES (1, 2, 3, 4,VALUES (1, 2, 3,5, 6)
