@@ -311,12 +311,12 @@ static void run_updates(struct bench *bench)
 
 /* --- live --- */
 
-static void run_live_one(struct bench *bench, const char *name, unsigned sockets,
+static void run_live_one(struct bench *bench, const char *name, const char *table, unsigned sockets,
                          const char *durability, const struct report_target *target)
 {
     static struct live_result result;
     struct live_load load = {.sockets = sockets,
-                             .table = "bench.live",
+                             .table = table,
                              .durability = durability,
                              .run_s = bench->run_s,
                              .first_id = next_ids()};
@@ -334,9 +334,13 @@ static void run_live(struct bench *bench)
     struct report_target most = {.wanted = 300};
     report_section(bench->report, "Live: from sending an INSERT to its event");
     create_table(bench, "SHARED", "bench.live");
-    run_live_one(bench, "1 writer, 1 subscriber, async", 1, "async", &most);
-    run_live_one(bench, "1 writer, 1 subscriber, sync", 1, "sync", NULL);
-    run_live_one(bench, "1 of 1000 subscribers matches, async", MANY_SOCKETS, "async", NULL);
+    target_run(bench->target, "CREATE STREAM TABLE bench.events (id BIGINT, owner INT, body TEXT) "
+                              "WITH (TTL_SECONDS = 60)");
+    run_live_one(bench, "SHARED, 1 subscriber, async", "bench.live", 1, "async", &most);
+    run_live_one(bench, "STREAM, 1 subscriber, async", "bench.events", 1, "async", &most);
+    run_live_one(bench, "SHARED, 1 subscriber, sync", "bench.live", 1, "sync", NULL);
+    run_live_one(bench, "SHARED, 1 of 1000 matches, async", "bench.live", MANY_SOCKETS, "async",
+                 NULL);
 }
 
 /* --- cold --- */

@@ -4,7 +4,8 @@
  *                                   +-> done -> pending ... sync thread: kv_sync ... -> publish
  * Invariants: (1) publishes run in the order of commits, also between synced and async groups: a
  *                 synced group first publishes everything that is pending
- *             (2) nothing is published before a sync that covers it
+ *             (2) nothing is published before a sync that covers it, but for requests that allow it
+ *                 (may_precede_sync), and those only when nothing before them is pending
  *             (3) after a failure nothing is written, published or answered OK any more.
  * Threads:  the committer (all but the queue is its own) and, from the first async group on, one
  * that does nothing but kv_sync, so that writing goes on meanwhile. `lock` guards the queue and
@@ -419,6 +420,15 @@ static uint64_t renew_lease(struct committer *c)
     return until;
 }
 
+/* Is something written and not yet on disk? */
+static bool is_unsynced(struct committer *c)
+{
+    lock_take(&c->lock);
+    bool is_behind = c->sync_wanted > c->sync_done;
+    lock_give(&c->lock);
+    return is_behind;
+}
+
 /* Writes what the overlay holds, `lease` among it (0: none). *durable: the group and all before it
  * are on disk. */
 static status write_overlay(struct committer *c, bool sync, uint64_t lease, bool *durable,
@@ -427,10 +437,12 @@ static status write_overlay(struct committer *c, bool sync, uint64_t lease, bool
     sync = sync || lease != 0; /* a lease counts only when it is on disk */
     struct kv_txn *txns = NULL;
     size_t count = overlay_txns(&c->overlay, &txns);
-    *durable = sync || (count == 0 && c->pending.first == NULL);
     if (count == 0) {
-        return sync && c->pending.first != NULL ? sync_store(c, err) : STATUS_IS_OK;
+        bool is_behind = is_unsynced(c);
+        *durable = sync || !is_behind;
+        return sync && is_behind ? sync_store(c, err) : STATUS_IS_OK;
     }
+    *durable = sync;
     c->heads = ARENA_ARRAY(c->overlay.arena, struct kv_head, count);
     c->head_count = count;
     FAULT_POINT("commit.before_write");
@@ -457,13 +469,18 @@ static void refuse_group(struct committer *c, struct request_list *list, const s
     }
 }
 
-static void publish_group(struct committer *c, struct commit_group *group,
-                          struct request_list *list)
+/* The group and all before it are on disk. */
+static void note_durable(struct committer *c, const struct commit_group *group)
 {
     end_pending(c, UINT64_MAX);
     lock_take(&c->lock);
     c->sync_done = group->number;
     lock_give(&c->lock);
+}
+
+static void publish_group(struct committer *c, struct commit_group *group,
+                          struct request_list *list)
+{
     FAULT_POINT("commit.before_publish");
     for (struct commit_request *r = list->first; r != NULL; r = r->next) {
         if (status_ok(r->outcome)) {
@@ -478,16 +495,35 @@ static void publish_group(struct committer *c, struct commit_group *group,
 
 static void *run_syncs(void *argument);
 
-/* Answers an async group; its publishes wait for the sync thread. */
-static void leave_pending(struct committer *c, struct commit_group *group,
-                          struct request_list *list)
+/* Do the events of an async group leave without a sync? Not before those that wait for theirs. */
+static bool may_publish_now(const struct committer *c, const struct request_list *list)
+{
+    if (c->pending.first != NULL) {
+        return false;
+    }
+    for (const struct commit_request *r = list->first; r != NULL; r = r->next) {
+        if (status_ok(r->outcome) && !r->may_precede_sync) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Does somebody wait for what leaves when the group is durable? */
+static bool is_awaited(const struct committer *c, const struct request_list *list)
+{
+    bool is_awaited = c->watchers == NULL || atomic_count_get(c->watchers) > 0;
+    for (const struct commit_request *r = list->first; r != NULL; r = r->next) {
+        is_awaited = is_awaited || r->waiter != NULL;
+    }
+    return is_awaited;
+}
+
+/* Asks the sync thread for a sync that covers the group. */
+static void want_sync(struct committer *c, const struct commit_group *group, bool is_urgent)
 {
     if (!c->sync_thread.started) {
         thread_start(&c->sync_thread, "commit-sync", 0, run_syncs, c);
-    }
-    bool is_urgent = c->watchers == NULL || atomic_count_get(c->watchers) > 0;
-    for (const struct commit_request *r = list->first; r != NULL; r = r->next) {
-        is_urgent = is_urgent || r->waiter != NULL;
     }
     lock_take(&c->lock);
     c->sync_wanted = group->number;
@@ -496,6 +532,13 @@ static void leave_pending(struct committer *c, struct commit_group *group,
     }
     c->sync_is_urgent = c->sync_is_urgent || is_urgent;
     lock_give(&c->lock);
+}
+
+/* Answers an async group; its publishes wait for the sync thread. */
+static void leave_pending(struct committer *c, struct commit_group *group,
+                          struct request_list *list)
+{
+    want_sync(c, group, is_awaited(c, list));
     for (struct commit_request *r = list_pop(list); r != NULL; r = list_pop(list)) {
         bool is_pending = status_ok(r->outcome);
         if (is_pending) {
@@ -559,6 +602,10 @@ static void run_group(struct committer *c, struct request_list *list)
     if (!status_ok(result)) {
         refuse_group(c, list, &err, result);
     } else if (durable) {
+        note_durable(c, group);
+        publish_group(c, group, list);
+    } else if (may_publish_now(c, list)) {
+        want_sync(c, group, false);
         publish_group(c, group, list);
     } else {
         leave_pending(c, group, list);
@@ -638,7 +685,7 @@ static void stop(struct committer *c)
         return;
     }
     struct error err = {0};
-    status result = c->pending.first != NULL ? sync_store(c, &err) : STATUS_IS_OK;
+    status result = is_unsynced(c) ? sync_store(c, &err) : STATUS_IS_OK;
     if (status_ok(result)) {
         end_pending(c, UINT64_MAX);
         result = give_back_lease(c, &err);
@@ -810,7 +857,7 @@ static status apply_nothing(struct commit_txn *txn, struct commit_request *reque
 status commit_sync_wait(struct committer *c, struct error *err)
 {
     lock_take(&c->lock);
-    bool nothing_is_open = c->async_open == 0 && !c->failed;
+    bool nothing_is_open = c->async_open == 0 && c->sync_wanted <= c->sync_done && !c->failed;
     lock_give(&c->lock);
     if (nothing_is_open) {
         return STATUS_IS_OK;

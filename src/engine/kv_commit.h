@@ -31,8 +31,8 @@ struct commit_request {
      * request wrote is forgotten, the others of the group go on; the status and request->error
      * reach `done`. Must not block. */
     status (*apply)(struct commit_txn *txn, struct commit_request *request);
-    /* Runs once the changes are durable, in commit order, only for applied requests, before `done`
-     * for COMMIT_SYNC. NULL allowed. Here events leave. */
+    /* Runs once the changes are durable (but see may_precede_sync), in commit order, only for
+     * applied requests, before `done` for COMMIT_SYNC. NULL allowed. Here events leave. */
     void (*publish)(struct commit_request *request);
     /* The end; `result` may be any status. The request is the caller's again. For COMMIT_ASYNC
      * `done` may run before `publish`; then the committer keeps using the request until `release`.
@@ -41,10 +41,12 @@ struct commit_request {
     /* COMMIT_ASYNC only: nothing refers to the request any more (publish has run or never will). */
     void (*release)(struct commit_request *request);
     enum commit_durability durability;
-    bool may_use_reserve; /* it makes room, or ends work that was begun: a full disk refuses only
-                             the others (kv.h, kv_is_full) */
-    size_t bytes;         /* estimate of what it will write, for the limits of the group */
-    struct error error;   /* filled by apply or by the committer */
+    bool may_precede_sync; /* COMMIT_ASYNC only: its events need no disk. `publish` runs right after
+                              the write when no earlier request waits for its sync */
+    bool may_use_reserve;  /* it makes room, or ends work that was begun: a full disk refuses only
+                              the others (kv.h, kv_is_full) */
+    size_t bytes;          /* estimate of what it will write, for the limits of the group */
+    struct error error;    /* filled by apply or by the committer */
     /* -- the committer's own; the submitter zeroes them -- */
     struct commit_request *next;
     status outcome;
@@ -80,9 +82,9 @@ void commit_submit(struct committer *committer, struct commit_request *request);
  * transactions on workers; never the committer's own. An async request that is not to wait for its
  * sync goes through commit_submit. */
 MUST_USE status commit_submit_wait(struct committer *committer, struct commit_request *request);
-/* Makes every async commit so far durable and published, and waits for it; at once when there is
- * none. A page that must show durable rows only opens its view first and calls this before it
- * reads: what the view shows was written before, so it is durable then. */
+/* Makes every async commit so far durable and published, and waits for it; at once when all are. A
+ * page that must show durable rows only opens its view first and calls this before it reads: what
+ * the view shows was written before, so it is durable then. */
 MUST_USE status commit_sync_wait(struct committer *committer, struct error *err);
 /* The greatest `_seq` that is published: all events up to it have left. At the start: the floor of
  * the generator, which is above everything stored. */

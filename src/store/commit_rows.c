@@ -222,10 +222,22 @@ status row_write_run(struct row_write *write, enum commit_durability durability,
     return result;
 }
 
+/* Events of STREAM tables are short-lived: they are delivered without waiting for a disk. */
+static bool writes_streams_only(const struct row_write *write)
+{
+    for (const struct row_write_table *t = write->tables; t != NULL; t = t->next) {
+        if (t->part.table->kind != TABLE_STREAM) {
+            return false;
+        }
+    }
+    return write->tables != NULL;
+}
+
 void row_write_submit(struct row_write *write, enum commit_durability durability)
 {
     set_claim_bytes(write);
     write->request.durability = durability;
+    write->request.may_precede_sync = writes_streams_only(write);
     commit_submit(write->store->options.committer, &write->request);
 }
 

@@ -889,6 +889,88 @@ TEST(commit_async_is_published_with_watchers_and_without)
     gate_release(&released);
 }
 
+/* Starts an async job whose events need no disk. */
+static void submit_early(struct setup *s, struct job *j, int number, struct gate *ended,
+                         struct gate *released)
+{
+    job_init(j, s, number, KEY("a"), STR_LIT("1"));
+    j->request.durability = COMMIT_ASYNC;
+    j->request.may_precede_sync = true;
+    j->ended = ended;
+    j->released = released;
+    commit_submit(s->committer, &j->request);
+}
+
+TEST(commit_async_that_may_precede_its_sync_is_published_without_one)
+{
+    struct setup s;
+    setup_open(&s);
+    kv_mem_set_sync(s.store, KV_MEM_SYNC_WAITS);
+    struct gate released;
+    gate_init(&released);
+    struct job j;
+    submit_early(&s, &j, 1, NULL, &released);
+    gate_wait(&released, 1); /* no sync can have happened */
+    EXPECT_STR(str_from(s.events), "p1 d1 r1 ");
+    EXPECT_UINT(commit_published_seq(s.committer), j.seq);
+    kv_mem_set_sync(s.store, KV_MEM_SYNC_WORKS);
+    EXPECT_OK(commit_sync_wait(s.committer, NULL), NULL); /* though no request is open */
+    kv_mem_power_cut(s.store);
+    expect_stored(&s, KEY("a"), "1");
+    gate_release(&released);
+    setup_close(&s);
+}
+
+TEST(commit_async_that_may_precede_its_sync_is_synced_soon_and_at_the_end)
+{
+    struct setup s;
+    setup_open(&s);
+    struct gate released;
+    gate_init(&released);
+    struct job jobs[2];
+    struct commit_statistics seen = {0};
+    submit_early(&s, &jobs[0], 1, NULL, &released);
+    while (seen.syncs == 0) { /* by itself; the deadline is the test's */
+        commit_statistics_get(s.committer, &seen);
+    }
+    kv_mem_power_cut(s.store);
+    expect_stored(&s, KEY("a"), "1");
+    submit_early(&s, &jobs[1], 2, NULL, &released);
+    committer_destroy(s.committer);
+    s.committer = NULL;
+    kv_mem_power_cut(s.store);
+    expect_stored(&s, KEY("a"), "1");
+    EXPECT_STR(str_from(s.events), "p1 d1 r1 p2 d2 r2 ");
+    gate_release(&released);
+    setup_close(&s);
+}
+
+TEST(commit_async_that_may_precede_its_sync_stays_behind_what_waits_for_one)
+{
+    struct setup s;
+    setup_open(&s);
+    kv_mem_set_sync(s.store, KV_MEM_SYNC_WAITS);
+    struct gate ended;
+    struct gate released;
+    gate_init(&ended);
+    gate_init(&released);
+    struct job jobs[2];
+    job_init(&jobs[0], &s, 1, KEY("b"), STR_LIT("1"));
+    jobs[0].request.durability = COMMIT_ASYNC;
+    jobs[0].ended = &ended;
+    commit_submit(s.committer, &jobs[0].request);
+    gate_wait(&ended, 1);
+    submit_early(&s, &jobs[1], 2, &ended, &released);
+    gate_wait(&ended, 2);
+    EXPECT_STR(str_from(s.events), "d1 d2 ");
+    kv_mem_set_sync(s.store, KV_MEM_SYNC_WORKS);
+    gate_wait(&released, 1);
+    EXPECT_STR(str_from(s.events), "d1 d2 p1 r1 p2 r2 ");
+    gate_release(&ended);
+    gate_release(&released);
+    setup_close(&s);
+}
+
 /* Whatever was published survives a power cut at any moment: async requests stream in, syncs stop
  * working, the store fails, the power goes, and the store is asked for everything that was
  * published. */
