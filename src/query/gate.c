@@ -52,6 +52,15 @@ status gate_refuse(struct gate *g, const char *format, ...)
     return result;
 }
 
+/* Two levels of the tree for each operator or parenthesis. */
+static status refuse_depth(struct gate *g)
+{
+    return error_set(g->err, ERROR_LIMIT,
+                     "the statement is nested too deep: an expression has at most about %d "
+                     "operators or parentheses within each other",
+                     (LIMIT_JSON_DEPTH - GATE_DEPTH_MARGIN) / 2);
+}
+
 status gate_count(struct gate *g)
 {
     if (++g->nodes > GATE_NODES_MAX) {
@@ -59,7 +68,7 @@ status gate_count(struct gate *g)
                          GATE_NODES_MAX);
     }
     if (g->w.depth > LIMIT_JSON_DEPTH - GATE_DEPTH_MARGIN) {
-        return error_set(g->err, ERROR_LIMIT, "the statement is nested too deep");
+        return refuse_depth(g);
     }
     return STATUS_IS_OK;
 }
@@ -157,6 +166,9 @@ static status error_of_parser(struct gate *g, const struct json *tree)
 {
     str type = gate_text(tree, "error_type");
     str message = gate_text(tree, "error_message");
+    if (str_starts_with(message, STR_LIT("Max expression depth"))) {
+        return refuse_depth(g);
+    }
     if (str_eq_c(type, "parser") && message.n < 300) {
         return error_set(g->err, ERROR_SYNTAX, STR_FMT, STR(message));
     }
@@ -183,9 +195,11 @@ status gate_parse(struct gate *g, str text, const struct json **statement)
     const struct json *tree;
     TRY(duck_parse_select(g->options->parser, text, g->arena, &json, g->err));
     if (!status_ok(json_parse(json, g->arena, &tree, NULL))) {
-        /* the engine writes well-formed JSON, but for infinite numbers */
-        return error_set(g->err, ERROR_LIMIT,
-                         "the statement is nested too deep, or has a number that is too large");
+        /* The engine writes well-formed JSON, but for infinite numbers. */
+        return str_find(json, STR_LIT("Infinity")) < 0
+                   ? refuse_depth(g)
+                   : error_set(g->err, ERROR_LIMIT,
+                               "the statement has a number that is too large for a DOUBLE");
     }
     bool is_error = true;
     if (!json_as_bool(json_get(tree, "error"), &is_error) || is_error) {

@@ -171,6 +171,13 @@ test('SQL of more than 1 MiB is INVALID_SQL, whatever else is wrong', async () =
   const sql = `SELECT '${'x'.repeat(1048576)}'`;
   await failure(server.sql(sql, { params: [[]] }), 400, 'INVALID_SQL', /^SQL query too long: /);
 });
+test('an expression that nests too deep is told the limit, whichever part finds out', async () => {
+  for (const sql of [60, 64, 1200].map((n) => `SELECT ${Array(n).fill('1').join(' + ')}`).concat(`SELECT ${'abs('.repeat(60)}1${')'.repeat(60)}`)) {
+    await failure(server.sql(sql), 400, 'SQL_EXECUTION_ERROR', /nested too deep: an expression has at most about \d+ operators/);
+  }
+  await failure(server.sql(`SELECT ${'('.repeat(10000)}1${')'.repeat(10000)}`), 400, 'SQL_EXECUTION_ERROR', /parentheses nest deeper than \d+ levels/);
+});
+
 test('nothing to run is EMPTY_SQL', async () => {
   for (const sql of ['', '  \n', ';;', '-- a comment']) {
     await failure(server.sql(sql), 400, 'EMPTY_SQL', 'No SQL statements provided');
