@@ -26,6 +26,7 @@ bool table_access_parse(str text, enum table_access *out);
 
 enum { TABLE_BLOOM_DEFAULT = 0 };
 #define TABLE_BLOOM_UNIT 1e6
+enum { TABLE_RETENTION_DEFAULT = 0, TABLE_RETENTION_FOR_EVER = -1 };
 
 struct flush_policy {
     uint32_t rows;       /* 0: not by rows */
@@ -43,8 +44,11 @@ struct table {
     enum table_access access;
     struct flush_policy flush;
     uint32_t ttl_s; /* STREAM */
+    uint32_t max_buffer; /* STREAM: rows kept in a partition, the newest; 0: any number */
+    bool is_ephemeral;   /* STREAM: rows that nobody watches are not kept */
     uint32_t bloom; /* TABLE_BLOOM_DEFAULT, or 1 + false positives of its filters in millionths; so
                        1: no filters */
+    int64_t deleted_retention_s; /* of tombstones, or TABLE_RETENTION_...; default: the store's */
     str storage_id;
     bool uses_user_storage;
     str comment;
@@ -188,7 +192,10 @@ struct table_spec {
     enum table_access access;
     struct flush_policy flush;
     uint32_t ttl_s;
-    uint32_t bloom; /* as in struct table */
+    uint32_t max_buffer;
+    bool is_ephemeral;
+    uint32_t bloom; /* as in struct table, and so is the next */
+    int64_t deleted_retention_s;
     str storage_id; /* empty: "local" */
     bool uses_user_storage;
     str comment;

@@ -87,6 +87,9 @@ static status evaluate_create(struct change *change, struct commit_txn *txn, str
                           .flush = spec->flush,
                           .bloom = spec->bloom,
                           .ttl_s = spec->ttl_s,
+                          .max_buffer = spec->max_buffer,
+                          .is_ephemeral = spec->is_ephemeral,
+                          .deleted_retention_s = spec->deleted_retention_s,
                           .storage_id =
                               spec->storage_id.n > 0 ? spec->storage_id : STR_LIT("local"),
                           .uses_user_storage = spec->uses_user_storage,

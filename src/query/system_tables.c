@@ -178,6 +178,28 @@ static void write_flush_policy(struct json_writer *w, const struct flush_policy 
     json_write_object_end(w);
 }
 
+/* Only what was said of it; 0: for ever. */
+static void write_retention(struct json_writer *w, int64_t retention_s)
+{
+    if (retention_s != TABLE_RETENTION_DEFAULT) {
+        json_write_key(w, "deleted_retention_seconds");
+        json_write_i64(w, retention_s == TABLE_RETENTION_FOR_EVER ? 0 : retention_s);
+    }
+}
+
+/* Of spec 002, and only what was said: 0.4.3's clients know no such keys. */
+static void write_stream_options(struct json_writer *w, const struct table *t)
+{
+    if (t->max_buffer > 0) {
+        json_write_key(w, "max_buffer");
+        json_write_i64(w, t->max_buffer);
+    }
+    if (t->is_ephemeral) {
+        json_write_key(w, "ephemeral");
+        json_write_bool(w, true);
+    }
+}
+
 /* The options JSON of system.schemas (contract http-ws.md section 11). */
 static str options_text(struct arena *arena, const struct table *t)
 {
@@ -194,6 +216,7 @@ static str options_text(struct arena *arena, const struct table *t)
         json_write_key(&w, "use_user_storage");
         json_write_bool(&w, t->uses_user_storage);
         write_flush_policy(&w, &t->flush);
+        write_retention(&w, t->deleted_retention_s);
         break;
     case TABLE_SHARED:
         json_write_text_c(&w, "SHARED");
@@ -202,6 +225,7 @@ static str options_text(struct arena *arena, const struct table *t)
         json_write_key(&w, "access_level");
         json_write_text_c(&w, table_access_name(t->access));
         write_flush_policy(&w, &t->flush);
+        write_retention(&w, t->deleted_retention_s);
         break;
     case TABLE_STREAM:
         json_write_text_c(&w, "STREAM");
@@ -211,6 +235,7 @@ static str options_text(struct arena *arena, const struct table *t)
         json_write_text_c(&w, "time_based");
         json_write_key(&w, "max_stream_size_bytes");
         json_write_i64(&w, 0);
+        write_stream_options(&w, t);
         break;
     case TABLE_SYSTEM:
         json_write_text_c(&w, "SYSTEM");

@@ -187,7 +187,7 @@ struct table_options {
     struct option_i64 use_user_storage;    /* 0, 1 */
     struct option_i64 flush_rows;          /* 1..999999 */
     struct option_i64 flush_interval_s;    /* 1..86399 */
-    struct option_i64 deleted_retention_s; /* 0: off */
+    struct option_i64 deleted_retention_s; /* 0: off, they stay for ever */
     struct option_i64 ttl_s;               /* >= 1; TTL_SECONDS or retention */
     struct option_i64 is_ephemeral;        /* 0, 1 */
     struct option_i64 max_buffer;          /* rows */

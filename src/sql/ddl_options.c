@@ -437,6 +437,9 @@ status sql_check_table_options(enum table_kind kind, const struct table_options 
     if (kind != TABLE_USER && options->use_user_storage.is_set) {
         return error_set(err, ERROR_SYNTAX, "USE_USER_STORAGE is only supported for USER tables");
     }
+    if (kind == TABLE_STREAM && options->deleted_retention_s.is_set) {
+        return error_set(err, ERROR_SYNTAX, "DELETED_RETENTION is not supported for STREAM tables");
+    }
     bool has_policy = options->flush_rows.is_set || options->flush_interval_s.is_set;
     if (kind == TABLE_STREAM && has_policy) {
         return error_set(err, ERROR_SYNTAX, "FLUSH_POLICY is not supported for STREAM tables");

@@ -258,11 +258,15 @@ static status read_dead(struct compact *compact, struct error *err)
     return result;
 }
 
-static uint64_t expired_before(struct store *store)
+/* Tombstones of the table with a lower seq go; 0: none does. */
+static uint64_t expired_before(struct store *store, const struct table *table)
 {
-    int64_t hours = (int64_t)atomic_count_get(&store->tombstone_hours);
-    return hours == 0 ? 0
-                      : snowflake_at(clock_wall_us(store->options.clock) - hours * 3600 * 1000000);
+    int64_t kept_s = table->deleted_retention_s;
+    if (kept_s == TABLE_RETENTION_DEFAULT) {
+        kept_s = (int64_t)atomic_count_get(&store->tombstone_hours) * 3600; /* 0: for ever */
+    }
+    int64_t now_s = clock_wall_us(store->options.clock) / 1000000;
+    return kept_s <= 0 || kept_s >= now_s ? 0 : snowflake_at((now_s - kept_s) * 1000000);
 }
 
 static status step_start(struct compact *compact)
@@ -278,7 +282,7 @@ static status step_start(struct compact *compact)
     }
     TRY(segment_next_free(store, compact->folder.p, &compact->file_min, err));
     compact->view = kv_view_open(store->options.kv);
-    compact->expired_before = expired_before(store);
+    compact->expired_before = expired_before(store, compact->part.table);
     TRY(table_read_open(store, compact->view, &compact->part, compact->slot, KV_MAY_BLOCK,
                         &compact->arena, &compact->read, err));
     TRY(table_segments(compact->read, err));
@@ -721,11 +725,13 @@ void store_compact_candidates(struct store *store, struct arena *arena,
     registry_list(&store->registry, (table_id){0}, arena, &parts, &part_count);
     *out = ARENA_ARRAY(arena, struct compact_candidate, part_count + 1);
     *count = 0;
-    uint64_t expired_seq = expired_before(store);
+    const struct catalog_snapshot *snapshot = catalog_take(store->options.catalog);
     for (size_t i = 0; i < part_count; i++) {
-        if (is_candidate(store, &parts[i], expired_seq)) {
+        const struct table *table = snapshot_find_table_id(snapshot, parts[i].table);
+        if (table != NULL && is_candidate(store, &parts[i], expired_before(store, table))) {
             (*out)[(*count)++] = (struct compact_candidate){
                 .table = parts[i].table, .owner = registry_part_owner(&parts[i], arena)};
         }
     }
+    catalog_give(snapshot);
 }

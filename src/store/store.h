@@ -27,7 +27,7 @@ struct store_options {
     uint32_t compact_small_count;      /* more small ones than this are merged; 0: 8 */
     uint64_t compact_output_bytes_max; /* sources of one compaction together; 0: 512 MiB */
     uint64_t filter_cache_bytes; /* of bloom filters in memory; 0: files are not left out by them */
-    uint32_t tombstone_hours;    /* age at which compaction drops tombstones; 0: never */
+    uint32_t tombstone_hours;    /* see store_set_tombstone_hours */
 };
 /* What a server uses: merge 4 MiB, small 32 MiB, 8, 512 MiB, 64 MiB of filters, tombstones for
  * ever. */
@@ -47,7 +47,8 @@ void store_close(struct store *store); /* NULL allowed */
 
 /* Who is told of changes; before the first write. The struct is copied. */
 void store_set_sink(struct store *store, const struct change_sink *sink);
-/* The age at which compaction drops tombstones, hours; 0: never. */
+/* The age at which compaction drops tombstones of a table that says nothing of it, hours; 0: never.
+ */
 void store_set_tombstone_hours(struct store *store, uint32_t hours);
 
 #endif

@@ -3,7 +3,7 @@
 // hot, mixed, cold, compacted and restarted; then ALTER, INSERT, flush and SELECT at once. What is refused: tests/sql/alter_table.test.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { eventually, startServer } from './harness.mjs';
+import { startServer } from './harness.mjs';
 
 let server;
 before(async () => {
@@ -16,14 +16,9 @@ after(async () => {
   await server.destroy();
 });
 
-const jobsDone = () => eventually(async () => {
-  const open = await server.rows("SELECT status FROM system.jobs WHERE status IN ('new', 'queued', 'running', 'retrying', 'failed')");
-  assert.ok(open.every((j) => j.status !== 'failed'), 'a job failed');
-  return open.length === 0;
-}, 'the jobs');
 const storage = async (verb, table) => {
   await server.exec(`STORAGE ${verb} TABLE ${table}`);
-  await jobsDone();
+  await server.jobsDone();
 };
 
 // --- the model: a column is an object, whatever its name; rows are maps from columns to cells
@@ -198,7 +193,7 @@ test('ALTER beside INSERT, flush and SELECT loses and invents nothing', async ()
   const flusher = async () => {
     while (!isOver) {
       await ask('STORAGE FLUSH TABLE app.race');
-      await jobsDone();
+      await server.jobsDone();
     }
   };
   const reader = async () => {

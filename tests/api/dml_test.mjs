@@ -3,7 +3,7 @@
 // holds after a kill. Method: a real server; races of 8 requests; SIGKILL and a start on the same data.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { startServer } from './harness.mjs';
+import { eventually, startServer } from './harness.mjs';
 
 let server;
 before(async () => {
@@ -33,6 +33,26 @@ async function table(columns) {
   await server.exec(`CREATE SHARED TABLE ${name} (${columns})`);
   return name;
 }
+
+// --- deleted rows
+
+test('compaction drops deleted rows after the time of their table, and not those of a table that keeps them', async () => {
+  const names = { second: "'1s'", day: "'1d'", ever: "'off'" };
+  for (const [name, kept] of Object.entries(names)) {
+    await server.exec(`CREATE SHARED TABLE app.${name} (id BIGINT PRIMARY KEY) WITH (deleted_retention = ${kept})`);
+    await server.exec(`INSERT INTO app.${name} VALUES (1), (2)`);
+    await server.exec(`DELETE FROM app.${name} WHERE id = 1`);
+    await server.exec(`STORAGE FLUSH TABLE app.${name}`);
+  }
+  const compacted = async (name) => {
+    await server.exec(`STORAGE COMPACT TABLE app.${name}`);
+    await server.jobsDone();
+    return count(`app.${name} WHERE _deleted`);
+  };
+  await eventually(async () => (await compacted('second')) === 0, 'the deleted row of app.second is dropped');
+  assert.equal(await compacted('day'), 1);
+  assert.equal(await compacted('ever'), 1);
+});
 
 // --- RETURNING
 

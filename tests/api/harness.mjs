@@ -218,6 +218,15 @@ export class Server {
     return result.rows.map((row) => Object.fromEntries(row.map((cell, i) => [names[i], cell])));
   }
 
+  // Waits until no job is under way; throws when one failed.
+  jobsDone() {
+    return eventually(async () => {
+      const open = await this.rows("SELECT status FROM system.jobs WHERE status IN ('new', 'queued', 'running', 'retrying', 'failed')");
+      if (open.some((job) => job.status === 'failed')) throw new Error('a job failed');
+      return open.length === 0;
+    }, 'the jobs');
+  }
+
   // Makes a user and logs in.
   async user(name, role = 'user', password = 'user-password-1') {
     await this.exec(`CREATE USER '${name}' WITH PASSWORD '${password}' ROLE '${role}'`);

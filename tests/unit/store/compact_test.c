@@ -81,6 +81,64 @@ TEST(store_compact_candidates_name_parts_with_dead_rows_or_expired_tombstones)
     world_close(&w);
 }
 
+/* Deletes a row of a table with a retention of its own, lets two hours pass, restarts, and compacts
+ * all. */
+static struct compact_result compact_after_two_hours(struct world *w, int64_t deleted_retention_s,
+                                                     size_t candidates)
+{
+    world_open(w);
+    w->deleted_retention_s = deleted_retention_s;
+    w->table = world_create_table(w, "own", TABLE_SHARED, 0, false);
+    EXPECT_OK(world_insert(w, 1, "x"), &w->err);
+    EXPECT_OK(world_delete(w, 1), &w->err);
+    (void)flush_finish(world_flush(w));
+    EXPECT_UINT(candidate_count(w), 0);
+    fake_clock_advance(&w->clock, 7200LL * 1000000);
+    world_crash(w);
+    EXPECT_UINT(candidate_count(w), candidates);
+    struct compact_result result;
+    EXPECT_OK(compact_run(w->store, w->table, STR_LIT(""), true, (struct cold_slot){0, 1}, NULL,
+                          &result, &w->err),
+              &w->err);
+    return result;
+}
+
+TEST(compact_run_of_a_table_with_a_retention_drops_tombstones_that_the_store_would_keep)
+{
+    struct world w = {.options = {.merge_bytes_max = 0, .tombstone_hours = 0}};
+    EXPECT_UINT(compact_after_two_hours(&w, 3600, 1).tombstones, 1);
+    EXPECT_UINT(world_state(&w).segments, 0);
+    EXPECT(world_state(&w).resume_floor != 0);
+    world_close(&w);
+}
+
+TEST(compact_run_of_a_table_whose_retention_is_off_keeps_tombstones_that_the_store_would_drop)
+{
+    struct world w = {.options = {.merge_bytes_max = 0, .tombstone_hours = 1}};
+    EXPECT_UINT(compact_after_two_hours(&w, TABLE_RETENTION_FOR_EVER, 0).tombstones, 0);
+    EXPECT_UINT(world_state(&w).cold_rows, 1);
+    EXPECT_UINT(world_state(&w).resume_floor, 0);
+    world_close(&w);
+}
+
+TEST(compact_run_of_a_table_with_a_longer_retention_keeps_tombstones_until_then)
+{
+    struct world w = {.options = {.merge_bytes_max = 0, .tombstone_hours = 1}};
+    EXPECT_UINT(compact_after_two_hours(&w, 3 * 3600, 0).tombstones, 0);
+    EXPECT_UINT(world_state(&w).resume_floor, 0);
+    fake_clock_advance(&w.clock, 7200LL * 1000000);
+    EXPECT_UINT(candidate_count(&w), 1);
+    world_close(&w);
+}
+
+/* Longer than anybody lived: nothing overflows. */
+TEST(compact_run_of_a_table_with_a_boundless_retention_keeps_tombstones)
+{
+    struct world w = {.options = {.merge_bytes_max = 0, .tombstone_hours = 1}};
+    EXPECT_UINT(compact_after_two_hours(&w, INT64_MAX, 0).tombstones, 0);
+    world_close(&w);
+}
+
 TEST(compact_run_with_a_failing_file_operation_changes_nothing)
 {
     struct world w = {.options = {.merge_bytes_max = 0}};

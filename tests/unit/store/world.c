@@ -115,6 +115,7 @@ table_id world_create_table(struct world *w, const char *name, enum table_kind k
                                     .name = str_from(name),
                                     .kind = kind,
                                     .ttl_s = ttl_s,
+                                    .deleted_retention_s = w->deleted_retention_s,
                                     .columns = columns,
                                     .column_count = 2};
     table_id id = {0};

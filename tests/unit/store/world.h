@@ -29,7 +29,8 @@ struct world {
     struct store *store;
     struct store_options options; /* as given to store_open */
     struct recover_result recovered;
-    table_id table; /* app.t: SHARED, id BIGINT key, v TEXT */
+    table_id table;              /* app.t: SHARED, id BIGINT key, v TEXT */
+    int64_t deleted_retention_s; /* of the tables that are made from now on */
     struct error err;
     unsigned failures; /* of the committer */
 };
