@@ -17,8 +17,8 @@ const char *status_name(enum status_code code)
 const struct error_row *error_row(enum error_id id)
 {
     static const struct error_row rows[] = {
-#define ERROR(symbol, status, code, http, prefix, shown)                                           \
-    {ERROR_##symbol, STATUS_##status, #symbol, code, http, prefix, shown},
+#define ERROR(symbol, status, code, http, prefix, shown, hint)                                     \
+    {ERROR_##symbol, STATUS_##status, #symbol, code, http, prefix, shown, hint},
 #include "base/errors.def"
 #undef ERROR
     };

@@ -35,9 +35,9 @@ static inline bool status_ok(status s)
 /* The symbol of a status, such as "NOT_FOUND"; static. */
 const char *status_name(enum status_code code);
 
-/* Rows of base/errors.def: each has a status, a wire code, an HTTP status and a prefix. */
+/* Rows of base/errors.def: each has a status, a wire code, an HTTP status, a prefix and a hint. */
 enum error_id {
-#define ERROR(symbol, status, code, http, prefix, shown) ERROR_##symbol,
+#define ERROR(symbol, status, code, http, prefix, shown, hint) ERROR_##symbol,
 #include "base/errors.def"
 #undef ERROR
     ERROR_COUNT
@@ -57,7 +57,8 @@ struct error_row {
     const char *wire_code; /* "SQL_EXECUTION_ERROR" */
     int http_status;
     const char *prefix;
-    bool shown; /* to callers that are not dba or system */
+    bool shown;       /* to callers that are not dba or system */
+    const char *hint; /* what to do about it */
 };
 
 /* The row of `id`; never NULL. */

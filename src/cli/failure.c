@@ -23,4 +23,7 @@ void failure_print(const struct failure *failure, const char *place)
     (void)fflush(stdout);
     fprintf(stderr, "kalam: %s%s" STR_FMT ": " STR_FMT "\n", place != NULL ? place : "",
             place != NULL ? ": " : "", STR(failure->code), STR(failure->message));
+    if (failure->hint.n > 0) {
+        fprintf(stderr, "hint: " STR_FMT "\n", STR(failure->hint));
+    }
 }

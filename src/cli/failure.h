@@ -23,13 +23,15 @@ struct failure {
     enum cli_exit exit;
     str code;    /* as the server names it, such as INVALID_SQL; or our own word */
     str message; /* one text, perhaps of several lines */
+    str hint;    /* what to do about it, as the server says; empty: it says nothing */
 };
 
 /* Fills `failure`; always returns false, so that callers can `return failure_set(...)`. */
 bool failure_set(struct failure *failure, struct arena *arena, enum cli_exit exit, const char *code,
                  const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Prints "kalam: [place: ]CODE: message" to stderr. `place` may be NULL. */
+/* Prints "kalam: [place: ]CODE: message" to stderr, and "hint: ..." on a line of its own. `place`
+ * may be NULL. */
 void failure_print(const struct failure *failure, const char *place);
 
 #endif

@@ -40,10 +40,12 @@ static bool refused(struct failure *failure, const struct web_answer *answer,
 {
     str code = {0};
     str message = {0};
+    str hint = {0};
     const struct json *error = json_get(body, "error");
     if (!json_as_text(error, &code)) {
         (void)json_as_text(json_get(error, "code"), &code);
         (void)json_as_text(json_get(error, "message"), &message);
+        (void)json_as_text(json_get(error, "hint"), &hint);
     }
     if (message.n == 0) {
         (void)json_as_text(json_get(body, "message"), &message);
@@ -58,7 +60,8 @@ static bool refused(struct failure *failure, const struct web_answer *answer,
                     str_eq_c(code, "REMOTE_ACCESS_DENIED") || str_eq_c(code, "forbidden");
     *failure = (struct failure){.exit = is_login ? CLI_NO_LOGIN : CLI_FAILED,
                                 .code = arena_copy(arena, code),
-                                .message = arena_copy(arena, message)};
+                                .message = arena_copy(arena, message),
+                                .hint = arena_copy(arena, hint)};
     return false;
 }
 

@@ -171,11 +171,17 @@ static enum watch_next end_with(struct watch *watch, enum cli_exit exit)
     return WATCH_END;
 }
 
+static enum watch_next fail_with(struct watch *watch, const struct failure *failure)
+{
+    watch->failure = *failure;
+    failure_print(failure, NULL);
+    return end_with(watch, failure->exit);
+}
+
 static enum watch_next fail(struct watch *watch, enum cli_exit exit, str code, str message)
 {
-    watch->failure = (struct failure){.exit = exit, .code = code, .message = message};
-    failure_print(&watch->failure, NULL);
-    return end_with(watch, exit);
+    struct failure failure = {.exit = exit, .code = code, .message = message};
+    return fail_with(watch, &failure);
 }
 
 /* The _seq of a row, which may be a text or a number; 0: none. */
@@ -259,18 +265,21 @@ static enum watch_next on_change(struct watch *watch, const struct json *message
 
 static enum watch_next on_error(struct watch *watch, const struct json *message)
 {
-    str code = STR_LIT("ERROR");
-    str text = STR_LIT("");
-    (void)json_as_text(json_get(message, "code"), &code);
-    (void)json_as_text(json_get(message, "message"), &text);
-    if (str_starts_with_nocase(code, STR_LIT("RESYNC"))) {
+    struct failure told = {.exit = CLI_FAILED, .code = STR_LIT("ERROR")};
+    (void)json_as_text(json_get(message, "code"), &told.code);
+    (void)json_as_text(json_get(message, "message"), &told.message);
+    (void)json_as_text(json_get(message, "hint"), &told.hint);
+    if (str_starts_with_nocase(told.code, STR_LIT("RESYNC"))) {
         note(watch, "-- the server cannot go on from here; all rows again");
         watch->is_resumed = false;
         watch->options.has_from = false;
         watch->last_seq = 0;
         return send_subscribe(watch) ? WATCH_ON : WATCH_AGAIN;
     }
-    return fail(watch, str_eq_c(code, "UNAUTHORIZED") ? CLI_NO_LOGIN : CLI_FAILED, code, text);
+    if (str_eq_c(told.code, "UNAUTHORIZED")) {
+        told.exit = CLI_NO_LOGIN;
+    }
+    return fail_with(watch, &told);
 }
 
 static enum watch_next on_auth_error(struct watch *watch, const struct json *message)
@@ -423,7 +432,7 @@ static bool ask_upgrade(struct watch *watch, str *key, struct arena *arena)
         STR_LIT("Authorization"),
         arena_format(arena, "Bearer " STR_FMT, STR(watch->session->token))};
     ws_append_upgrade_request(&bytes, watch->session->endpoint.authority,
-                              STR_LIT("/v1/ws?compress=true"), *key, &authorization, 1);
+                              STR_LIT("/v1/ws?compress=true&hints=true"), *key, &authorization, 1);
     status sent = client_send(watch->client, buf_str(&bytes), NULL);
     buf_release(&bytes);
     return status_ok(sent);

@@ -33,6 +33,7 @@ struct live_client {
     str user_id; /* these live as long as the client */
     enum role role;
     str connection_id;
+    bool wants_hints;     /* errors say what to do about them; the server sets it */
     int64_t last_ping_us; /* wall; set by live_client_touch */
     /* -- live/'s own -- */
     struct map subs;          /* by subscription id */
@@ -82,10 +83,6 @@ void live_unsubscribe(struct live_client *client, str id);
 
 /* The code and text that a client reads for an error (contract http-ws.md 4.8). `text` lives in the
  * arena. */
-struct live_error {
-    const char *code;
-    str text;
-};
 struct live_error live_error_of(const struct error *err, enum role role, struct arena *arena);
 
 #endif

@@ -159,14 +159,29 @@ static void inbox_add_set(struct live_loop *l, struct change_set *set, size_t by
     inbox_add(l, &item);
 }
 
+/* NULL: nobody watches. Under the lock. */
+static const struct watch *find_watch(struct live *live, table_id table, str partition)
+{
+    buf_clear(&live->key);
+    feed_append_key(&live->key, table, partition);
+    return map_find(&live->watches, buf_str(&live->key));
+}
+
+bool live_is_watched(void *context, table_id table, str partition)
+{
+    struct live *live = context;
+    lock_take(&live->lock);
+    bool is_watched = find_watch(live, table, partition) != NULL;
+    lock_give(&live->lock);
+    return is_watched;
+}
+
 void live_after(void *context, struct change_set *set)
 {
     struct live *live = context;
     lock_take(&live->lock);
     live->last_seq = set->last_seq;
-    buf_clear(&live->key);
-    feed_append_key(&live->key, set->table, set->partition);
-    const struct watch *watch = map_find(&live->watches, buf_str(&live->key));
+    const struct watch *watch = find_watch(live, set->table, set->partition);
     if (watch != NULL) {
         size_t bytes = set_bytes(set);
         for (unsigned i = 0; i < live->loop_count; i++) {
@@ -395,7 +410,7 @@ static void kill_one(struct live_loop *l, uint64_t number)
 {
     struct live_sub *sub = map_find(&l->subs, str_of(&number, sizeof number));
     if (sub != NULL) {
-        sub_fail(sub, "SUBSCRIPTION_FAILED", STR_LIT("the live query was killed"));
+        sub_fail(sub, LIVE_CODE_SUBSCRIPTION_FAILED, STR_LIT("the live query was killed"));
     }
 }
 

@@ -41,7 +41,9 @@ struct live_loop *live_add_loop(struct live *live, struct loop *loop);
 /* After its loops were destroyed and the committer has ended. NULL allowed. */
 void live_destroy(struct live *live);
 
-/* change_sink.after, with the struct live as context. The committer's thread. */
+/* change_sink.is_watched and .after, with the struct live as context. The committer's thread. A
+ * subscription counts from before its ack until it ends, whatever its filter. */
+bool live_is_watched(void *context, table_id table, str partition);
 void live_after(void *context, struct change_set *set);
 /* catalog_listener.table_changed. The committer's thread, before any row of the new version. */
 void live_table_changed(struct live *live, table_id id, bool is_dropped);

@@ -65,12 +65,35 @@ void payload_append_json(struct buf *out, const struct payload *payload, str sub
     buf_append_byte(out, '}');
 }
 
-struct payload *payload_error(const char *code, str message)
+static const struct {
+    const char *name;
+    const char *hint;
+} codes[] = {
+#define LIVE_CODE(code, hint) {#code, hint},
+#include "live/live_codes.def"
+#undef LIVE_CODE
+};
+
+const char *live_code_name(enum live_code code)
+{
+    return codes[code].name;
+}
+
+struct live_error live_error_make(enum live_code code, str text)
+{
+    return (struct live_error){.code = code, .text = text, .hint = codes[code].hint};
+}
+
+struct payload *payload_error(const struct live_error *error, bool with_hint)
 {
     struct payload *payload = payload_create(LIVE_ERROR);
     buf_append_c(&payload->tail, "\"code\":");
-    json_append_text(&payload->tail, str_from(code));
+    json_append_text(&payload->tail, str_from(live_code_name(error->code)));
     buf_append_c(&payload->tail, ",\"message\":");
-    json_append_text(&payload->tail, message);
+    json_append_text(&payload->tail, error->text);
+    if (with_hint) {
+        buf_append_c(&payload->tail, ",\"hint\":");
+        json_append_text(&payload->tail, str_from(error->hint));
+    }
     return payload;
 }

@@ -16,6 +16,25 @@ const char *live_message_name(enum live_message message);
 
 enum { LIVE_FRAME_FORMATS = 4 };
 
+/* Codes of errors, see live_codes.def. */
+enum live_code {
+#define LIVE_CODE(code, hint) LIVE_CODE_##code,
+#include "live/live_codes.def"
+#undef LIVE_CODE
+    LIVE_CODE_COUNT
+};
+/* "NOT_FOUND" ...; static. */
+const char *live_code_name(enum live_code code);
+
+/* An error as a client reads it. */
+struct live_error {
+    enum live_code code;
+    str text;
+    const char *hint; /* static; what to do about it */
+};
+/* With the hint of the code. */
+struct live_error live_error_make(enum live_code code, str text);
+
 struct payload {
     uint32_t holders;
     enum live_message message;
@@ -34,7 +53,8 @@ void payload_append_json(struct buf *out, const struct payload *payload, str sub
 /* Forgets the frames and makes the next ones those of this id. */
 void payload_set_frames_id(struct payload *payload, str subscription_id);
 
-/* {"type":"error","subscription_id":id,"code":...,"message":...} */
-struct payload *payload_error(const char *code, str message);
+/* {"type":"error","subscription_id":id,"code":...,"message":...}; `with_hint`: and "hint", for
+ * those that asked for it (ours). */
+struct payload *payload_error(const struct live_error *error, bool with_hint);
 
 #endif

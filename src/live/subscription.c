@@ -180,9 +180,9 @@ static void note_free(struct live_note *note)
 }
 
 /* Tells an error, now or when there is room. */
-static void tell_error(struct live_client *client, str id, const char *code, str message)
+static void tell(struct live_client *client, str id, const struct live_error *error)
 {
-    struct payload *payload = payload_error(code, message);
+    struct payload *payload = payload_error(error, client->wants_hints);
     if (client->notes == NULL) {
         status result = client->ops->send(client, id, payload);
         if (result.code != STATUS_FULL) {
@@ -203,6 +203,12 @@ static void tell_error(struct live_client *client, str id, const char *code, str
     client->note_count++;
 }
 
+static void tell_error(struct live_client *client, str id, enum live_code code, str text)
+{
+    struct live_error error = live_error_make(code, text);
+    tell(client, id, &error);
+}
+
 static bool send_notes(struct live_client *client)
 {
     while (client->notes != NULL) {
@@ -218,20 +224,27 @@ static bool send_notes(struct live_client *client)
     return true;
 }
 
-void sub_fail(struct live_sub *sub, const char *code, str message)
+static void fail(struct live_sub *sub, const struct live_error *error)
 {
     struct live_client *client = sub->client;
     (void)sub_hold(sub);
-    log_debug("live", "failed", "subscription=%llu code=%s", (unsigned long long)sub->number, code);
+    log_debug("live", "failed", "subscription=%llu code=%s", (unsigned long long)sub->number,
+              live_code_name(error->code));
     sub_end(sub);
-    tell_error(client, sub->id, code, message);
+    tell(client, sub->id, error);
     sub_give(sub);
 }
 
-struct live_error live_error_of(const struct error *err, enum role role, struct arena *arena)
+void sub_fail(struct live_sub *sub, enum live_code code, str message)
 {
-    const struct error_row *row = error_row(err->id);
-    bool is_admin = role == ROLE_DBA || role == ROLE_SYSTEM;
+    struct live_error error = live_error_make(code, message);
+    fail(sub, &error);
+}
+
+/* The code and text of an error that everybody may read as it stands; false: it is none of those.
+ */
+static bool is_told(const struct error *err, struct arena *arena, struct live_error *out)
+{
     switch (err->id) {
     case ERROR_SYNTAX:
     case ERROR_INVALID_SQL:
@@ -241,33 +254,59 @@ struct live_error live_error_of(const struct error *err, enum role role, struct 
     case ERROR_COLUMN_NOT_FOUND:
     case ERROR_COERCION:
     case ERROR_LIMIT:
-        return (struct live_error){"INVALID_SQL",
-                                   arena_format(arena, "Invalid SQL: %s", err->text)};
+        *out = live_error_make(LIVE_CODE_INVALID_SQL,
+                               arena_format(arena, "Invalid SQL: %s", err->text));
+        return true;
     case ERROR_TABLE_NOT_FOUND:
-        return (struct live_error){
-            "NOT_FOUND", arena_format(arena, "Not found: Table not found: %s", err->text)};
+        *out = live_error_make(LIVE_CODE_NOT_FOUND,
+                               arena_format(arena, "Not found: Table not found: %s", err->text));
+        return true;
     case ERROR_PERMISSION_DENIED:
     case ERROR_UNAUTHORIZED:
-        return (struct live_error){"UNAUTHORIZED",
-                                   arena_format(arena, "%s%s", row->prefix, err->text)};
+        *out = live_error_make(LIVE_CODE_UNAUTHORIZED,
+                               arena_format(arena, "%s%s", error_row(err->id)->prefix, err->text));
+        return true;
     case ERROR_NOT_IMPLEMENTED:
-        return (struct live_error){"UNSUPPORTED",
-                                   arena_format(arena, "Unsupported: %s", err->text)};
+        *out = live_error_make(LIVE_CODE_UNSUPPORTED,
+                               arena_format(arena, "Unsupported: %s", err->text));
+        return true;
     default:
-        break;
+        return false;
     }
-    bool is_shown = row->shown || is_admin;
-    return (struct live_error){"SUBSCRIPTION_FAILED",
-                               is_shown ? arena_format(arena, "%s%s", row->prefix, err->text)
-                                        : STR_LIT("the subscription failed")};
 }
 
-static void fail_with(struct live_sub *sub, const char *code, const struct error *err)
+struct live_error live_error_of(const struct error *err, enum role role, struct arena *arena)
+{
+    const struct error_row *row = error_row(err->id);
+    bool is_admin = role == ROLE_DBA || role == ROLE_SYSTEM;
+    struct live_error told;
+    if (!is_told(err, arena, &told)) {
+        if (!row->shown && !is_admin) {
+            return live_error_make(LIVE_CODE_SUBSCRIPTION_FAILED,
+                                   STR_LIT("the subscription failed"));
+        }
+        told = live_error_make(LIVE_CODE_SUBSCRIPTION_FAILED,
+                               arena_format(arena, "%s%s", row->prefix, err->text));
+    }
+    told.hint = row->hint; /* it knows more than the code does */
+    return told;
+}
+
+static void fail_with(struct live_sub *sub, const struct error *err)
 {
     struct arena arena;
     arena_init(&arena);
     struct live_error told = live_error_of(err, sub->client->role, &arena);
-    sub_fail(sub, code != NULL ? code : told.code, told.text);
+    fail(sub, &told);
+    arena_release(&arena);
+}
+
+/* The same under another code. */
+static void fail_as(struct live_sub *sub, enum live_code code, const struct error *err)
+{
+    struct arena arena;
+    arena_init(&arena);
+    sub_fail(sub, code, live_error_of(err, sub->client->role, &arena).text);
     arena_release(&arena);
 }
 
@@ -475,16 +514,17 @@ static void take_page(struct live_sub *sub, struct page *page)
             start_page(sub);
             return;
         }
-        bool is_next = sub->state == SUB_LOADING && sub->batch_num > 0;
-        fail_with(sub,
-                  page->is_bad_row ? "CONVERSION_ERROR"
-                  : is_next        ? "BATCH_FETCH_FAILED"
-                                   : NULL,
-                  &page->error);
+        if (page->is_bad_row) {
+            fail_as(sub, LIVE_CODE_CONVERSION_ERROR, &page->error);
+        } else if (sub->state == SUB_LOADING && sub->batch_num > 0) {
+            fail_as(sub, LIVE_CODE_BATCH_FETCH_FAILED, &page->error);
+        } else {
+            fail_with(sub, &page->error);
+        }
         return;
     }
     if (page->is_resync) {
-        sub_fail(sub, "RESYNC",
+        sub_fail(sub, LIVE_CODE_RESYNC,
                  STR_LIT("resync: deletes since this position are not known any more; subscribe "
                          "again without from"));
         return;
@@ -498,7 +538,7 @@ static void attach(struct live_sub *sub);
 static void take_plan(struct live_sub *sub, struct page *page)
 {
     if (!status_ok(page->result)) {
-        fail_with(sub, NULL, &page->error);
+        fail_with(sub, &page->error);
         return;
     }
     sub->plan = live_plan_take(page->plan);
@@ -540,7 +580,7 @@ static void enter_resync(struct live_sub *sub)
 static void start_reload(struct live_sub *sub)
 {
     if (sub->lost_row_id) {
-        sub_fail(sub, "RESYNC",
+        sub_fail(sub, LIVE_CODE_RESYNC,
                  STR_LIT("resync: the connection is too slow, and deletes of a STREAM table were "
                          "lost; subscribe again"));
         return;
@@ -603,7 +643,7 @@ static struct payload *encode_entry(struct live_sub *sub, const struct buffer_en
         payload_give(payload);
         payload = NULL;
         tell_error(
-            sub->client, sub->id, "CONVERSION_ERROR",
+            sub->client, sub->id, LIVE_CODE_CONVERSION_ERROR,
             arena_format(&arena, "row version %llu: %s", (unsigned long long)entry->seq, err.text));
     }
     arena_release(&arena);
@@ -692,12 +732,12 @@ static void attach(struct live_sub *sub)
 static bool check_request(struct live_client *client, const struct live_request *request)
 {
     if (request->id.n == 0) {
-        tell_error(client, STR_LIT("invalid_subscription"), "INVALID_SUBSCRIPTION_ID",
+        tell_error(client, STR_LIT("invalid_subscription"), LIVE_CODE_INVALID_SUBSCRIPTION_ID,
                    STR_LIT("Subscription ID cannot be empty"));
         return false;
     }
     if (client->subs.count >= LIMIT_SUBSCRIPTIONS_PER_CONNECTION) {
-        tell_error(client, request->id, "SUBSCRIPTION_LIMIT_EXCEEDED",
+        tell_error(client, request->id, LIVE_CODE_SUBSCRIPTION_LIMIT_EXCEEDED,
                    STR_LIT("Maximum subscriptions reached"));
         return false;
     }
@@ -709,7 +749,7 @@ static bool check_request(struct live_client *client, const struct live_request 
                        "last_rows (%u) cannot exceed batch_size (%u); paginated last_rows replay "
                        "is not supported",
                        request->last_rows, batch);
-        tell_error(client, request->id, "UNSUPPORTED", str_from(text));
+        tell_error(client, request->id, LIVE_CODE_UNSUPPORTED, str_from(text));
         return false;
     }
     return true;
@@ -739,7 +779,7 @@ void live_subscribe(struct live_client *client, const struct live_request *reque
     } else if (err.id == ERROR_NONE) {
         start_page(sub); /* the schema is not in memory */
     } else {
-        fail_with(sub, NULL, &err);
+        fail_with(sub, &err);
     }
     sub_give(sub);
 }
@@ -765,7 +805,7 @@ bool sub_rebind(struct live_sub *sub)
     }
     arena_release(&arena);
     if (!is_same) {
-        fail_with(sub, NULL, &err);
+        fail_with(sub, &err);
     }
     return is_same;
 }
@@ -882,7 +922,7 @@ static void tell_bad_row(struct live_sub *sub, const struct error *err)
     char text[ERROR_TEXT_MAX + 64];
     (void)snprintf(text, sizeof text, "row version %llu: %s",
                    (unsigned long long)sub->feed->change->seq, err->text);
-    tell_error(sub->client, sub->id, "CONVERSION_ERROR", str_from(text));
+    tell_error(sub->client, sub->id, LIVE_CODE_CONVERSION_ERROR, str_from(text));
 }
 
 static bool send_change(struct live_sub *sub, enum verdict verdict)
@@ -926,7 +966,7 @@ bool sub_change(struct live_sub *sub)
         sub->done_seq = sub->state == SUB_LIVE ? change->seq : sub->done_seq;
         return false;
     case VERDICT_ERROR:
-        fail_with(sub, "SUBSCRIPTION_FAILED", &err);
+        fail_as(sub, LIVE_CODE_SUBSCRIPTION_FAILED, &err);
         return true;
     case VERDICT_TELL:
     case VERDICT_LEAVE:
@@ -1009,7 +1049,7 @@ void live_next_batch(struct live_client *client, str id, bool has_after, uint64_
 {
     struct live_sub *sub = map_find(&client->subs, id);
     if (sub == NULL) {
-        tell_error(client, id, "BATCH_FETCH_FAILED", STR_LIT("Subscription not found"));
+        tell_error(client, id, LIVE_CODE_BATCH_FETCH_FAILED, STR_LIT("Subscription not found"));
         return;
     }
     if (!is_paged(sub)) {
@@ -1022,7 +1062,7 @@ void live_next_batch(struct live_client *client, str id, bool has_after, uint64_
         sub_move(sub, SUB_LOADING);
         start_page(sub);
     } else if (sub->state == SUB_LOADING) {
-        tell_error(client, id, "BATCH_FETCH_FAILED",
+        tell_error(client, id, LIVE_CODE_BATCH_FETCH_FAILED,
                    STR_LIT("the batch before this one is still being loaded"));
     } else if (sub->state != SUB_PREPARING) {
         put_batch(sub, (str){0}, 0, false);

@@ -113,7 +113,7 @@ void sub_lost(struct live_sub *sub);
 /* Goes on sending and loading, as far as the socket takes it. */
 void sub_pump(struct live_sub *sub);
 /* Tells the error and ends it. */
-void sub_fail(struct live_sub *sub, const char *code, str message);
+void sub_fail(struct live_sub *sub, enum live_code code, str message);
 /* Ends it without a word. */
 void sub_end(struct live_sub *sub);
 

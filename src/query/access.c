@@ -70,13 +70,26 @@ static const char *redacted(const struct error_row *row)
     return "SQL request failed";
 }
 
+static bool is_shown_to(const struct error *error, enum role role)
+{
+    bool is_admin = role == ROLE_DBA || role == ROLE_SYSTEM;
+    bool tells_tables = error->id == ERROR_NOT_FOUND && strncmp(error->text, "Table ", 6) == 0;
+    return is_admin || (error_row(error->id)->shown && !tells_tables);
+}
+
+const char *query_error_hint(const struct error *error, enum role role)
+{
+    return is_shown_to(error, role)
+               ? error_row(error->id)->hint
+               : "check names, rights and the form of the statement; a dba who runs it reads more, "
+                 "and the server's log has it by the X-Request-ID of the answer";
+}
+
 str query_error_text(const struct error *error, enum role role, unsigned statement,
                      struct arena *arena)
 {
     const struct error_row *row = error_row(error->id);
-    bool is_admin = role == ROLE_DBA || role == ROLE_SYSTEM;
-    bool tells_tables = error->id == ERROR_NOT_FOUND && strncmp(error->text, "Table ", 6) == 0;
-    if ((!row->shown || tells_tables) && !is_admin) {
+    if (!is_shown_to(error, role)) {
         return str_from(redacted(row));
     }
     if (statement > 0) {

@@ -182,6 +182,8 @@ void query_end(struct query *query);
 /* The message as this caller may see it: prefix, redaction for non-admins (contract 2.9). */
 str query_error_text(const struct error *error, enum role role, unsigned statement,
                      struct arena *arena);
+/* What this caller can do about it; a hint tells no more than the message does. Static. */
+const char *query_error_hint(const struct error *error, enum role role);
 
 /* The reading rule of SHARED tables and the ownership of the others (contract sql.md section 9):
  * may `session` read `table`? PERMISSION_DENIED with the contract's text. */

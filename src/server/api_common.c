@@ -66,6 +66,8 @@ static void append_error(struct http_call *call, const struct api_error *error)
         json_write_key(&w, "details");
         json_write_text(&w, sane(call, error->details));
     }
+    json_write_key(&w, "hint"); /* ours: clients of 0.4.3 pass over keys that they do not know */
+    json_write_text_c(&w, error->hint);
     json_write_object_end(&w);
 }
 
@@ -84,8 +86,10 @@ void api_answer_error(struct http_call *call, const struct api_error *error)
 void api_answer_status(struct http_call *call, const struct error *err)
 {
     const struct error_row *row = error_row(err->id);
-    struct api_error error = {
-        .http = row->http_status, .code = str_from(row->wire_code), .message = str_from(err->text)};
+    struct api_error error = {.http = row->http_status,
+                              .code = str_from(row->wire_code),
+                              .message = str_from(err->text),
+                              .hint = row->hint};
     api_answer_error(call, &error);
 }
 
@@ -108,7 +112,8 @@ void api_answer_unauthenticated(struct http_call *call, const struct error *err)
 {
     const struct error_row *row = error_row(err->id);
     struct api_error error = {.code = str_from(row->wire_code),
-                              .message = unauthenticated_message(err->id)};
+                              .message = unauthenticated_message(err->id),
+                              .hint = row->hint};
     struct buf *out = &call->out;
     buf_clear(out);
     buf_append_str(out, STR_LIT("{\"status\":\"error\",\"error\":"));

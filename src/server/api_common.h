@@ -25,9 +25,10 @@ struct api_error {
     int http;
     str code;
     str message;
-    str details; /* p NULL: none */
+    str details;      /* p NULL: none */
+    const char *hint; /* what to do about it */
 };
-/* {"status":"error","results":[],"took":0.5,"error":{"code":"...","message":"..."}} */
+/* {"status":"error","results":[],"took":0.5,"error":{"code":"...","message":"...","hint":"..."}} */
 void api_answer_error(struct http_call *call, const struct api_error *error);
 /* The same for an error of the table, with its code and its text as it stands. */
 void api_answer_status(struct http_call *call, const struct error *err);

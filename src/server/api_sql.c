@@ -39,8 +39,10 @@ struct sql_call {
 static void answer_plain(struct http_call *call, enum error_id id, const char *text)
 {
     const struct error_row *row = error_row(id);
-    struct api_error error = {
-        .http = row->http_status, .code = str_from(row->wire_code), .message = str_from(text)};
+    struct api_error error = {.http = row->http_status,
+                              .code = str_from(row->wire_code),
+                              .message = str_from(text),
+                              .hint = row->hint};
     api_answer_error(call, &error);
 }
 
@@ -129,10 +131,12 @@ static bool read_json_body(struct http_call *call, struct sql_call *sql)
     struct error err;
     error_clear(&err);
     if (!status_ok(read_json(call, sql, &err))) {
+        const struct error_row *row = error_row(ERROR_INVALID_INPUT);
         struct api_error error = {
-            .http = 400,
-            .code = STR_LIT("INVALID_INPUT"),
-            .message = arena_format(&call->arena, "Invalid JSON payload: %s", err.text)};
+            .http = row->http_status,
+            .code = str_from(row->wire_code),
+            .message = arena_format(&call->arena, "Invalid JSON payload: %s", err.text),
+            .hint = row->hint};
         api_answer_error(call, &error);
         return false;
     }
@@ -255,7 +259,8 @@ static void answer_failure(struct http_call *call, struct sql_call *sql, const s
     enum role role = sql->caller.role;
     struct api_error error = {.http = row->http_status,
                               .code = str_from(row->wire_code),
-                              .message = query_error_text(err, role, statement, &call->arena)};
+                              .message = query_error_text(err, role, statement, &call->arena),
+                              .hint = query_error_hint(err, role)};
     if ((role == ROLE_DBA || role == ROLE_SYSTEM) && sql->query.statement_text.n > 0) {
         error.details = sql->query.statement_text;
     }

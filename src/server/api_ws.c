@@ -157,7 +157,8 @@ static bool query_is(struct http_call *call, const char *name, const char *wante
 static bool take_over(struct http_call *call, struct ws_home *home, str key)
 {
     const struct http_header *header = http_find_header(&call->request.headers, "authorization");
-    struct ws_protocol protocol = {.is_compressed = true};
+    struct ws_protocol protocol = {.is_compressed = true,
+                                   .has_hints = query_is(call, "hints", "true")};
     bool may_compress = !query_is(call, "compress", "false");
     if (header != NULL) {
         protocol.is_msgpack = query_is(call, "serialization", "msgpack");
@@ -273,7 +274,8 @@ static status submit_page(void *context, pool_task_fn *task, void *argument)
 
 static void join(struct server *server, struct api_ws *ws)
 {
-    server->wires.sink = (struct change_sink){.after = live_after, .context = ws->live};
+    server->wires.sink = (struct change_sink){
+        .is_watched = live_is_watched, .after = live_after, .context = ws->live};
     store_set_sink(server->store, &server->wires.sink);
     const struct catalog_listener listener = {
         .table_changed = table_changed, .user_changed = user_changed, .context = ws};

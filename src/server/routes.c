@@ -24,10 +24,12 @@ struct route {
 
 static void answer_unavailable(struct http_call *call, const char *what)
 {
+    const struct error_row *row = error_row(ERROR_NOT_IMPLEMENTED);
     struct api_error error = {
-        .http = error_row(ERROR_NOT_IMPLEMENTED)->http_status,
+        .http = row->http_status,
         .code = STR_LIT("NOT_IMPLEMENTED"),
-        .message = arena_format(&call->arena, "Not implemented: %s are not available yet", what)};
+        .message = arena_format(&call->arena, "Not implemented: %s are not available yet", what),
+        .hint = row->hint};
     api_answer_error(call, &error);
 }
 

@@ -97,9 +97,10 @@ static void send_text(struct ws_conn *conn, str text)
     }
 }
 
-static void send_error(struct ws_conn *conn, const char *id, const char *code, str message)
+static void send_error(struct ws_conn *conn, const char *id, enum live_code code, str message)
 {
-    struct payload *payload = payload_error(code, message);
+    struct live_error error = live_error_make(code, message);
+    struct payload *payload = payload_error(&error, conn->protocol.has_hints);
     struct buf text;
     buf_init(&text);
     payload_append_json(&text, payload, str_from(id));
@@ -316,6 +317,7 @@ static void become_ready(struct ws_conn *conn, const struct caller *caller)
     conn->until_s = caller->until_s;
     live_client_init(&conn->client, home->live_loop, &client_ops, conn->user->id, caller->role,
                      str_from(conn->connection_id));
+    conn->client.wants_hints = conn->protocol.has_hints;
     conn->has_client = true;
     ws_session_begin(conn);
     move(conn, WS_READY);
@@ -424,8 +426,9 @@ static void give_place(struct ws_conn *conn)
 
 static void refuse_subscription(struct ws_conn *conn, const struct live_request *request)
 {
-    struct payload *payload =
-        payload_error("SUBSCRIPTION_LIMIT_EXCEEDED", STR_LIT("Maximum subscriptions reached"));
+    struct live_error error = live_error_make(LIVE_CODE_SUBSCRIPTION_LIMIT_EXCEEDED,
+                                              STR_LIT("Maximum subscriptions reached"));
+    struct payload *payload = payload_error(&error, conn->client.wants_hints);
     metric_add(METRIC_RATE_LIMITED, METRIC_SLOT(LIMIT, SUBSCRIPTIONS), 0, 1);
     if (client_send(&conn->client, request->id, payload).code == STATUS_FULL) {
         client_overloaded(&conn->client);
@@ -453,7 +456,7 @@ static void serve(struct ws_conn *conn, const struct ws_request *request)
     }
     if (conn->phase != WS_READY) {
         if (request->kind == WS_REQUEST_SUBSCRIBE) {
-            send_error(conn, "subscribe", "AUTH_REQUIRED",
+            send_error(conn, "subscribe", LIVE_CODE_AUTH_REQUIRED,
                        STR_LIT("Authentication required before subscribing"));
         }
         return;
@@ -501,7 +504,7 @@ static bool is_too_many(struct ws_conn *conn)
         return false;
     }
     metric_add(METRIC_RATE_LIMITED, METRIC_SLOT(LIMIT, MESSAGES), 0, 1);
-    send_error(conn, "rate_limit", "RATE_LIMIT_EXCEEDED", STR_LIT("Too many messages"));
+    send_error(conn, "rate_limit", LIVE_CODE_RATE_LIMIT_EXCEEDED, STR_LIT("Too many messages"));
     return true;
 }
 
@@ -543,7 +546,7 @@ static void on_binary(struct ws_conn *conn, str bytes)
     const struct json *tree = NULL;
     struct error err;
     if (!conn->protocol.is_msgpack) {
-        send_error(conn, "protocol", "UNSUPPORTED_DATA", STR_LIT("Binary not supported"));
+        send_error(conn, "protocol", LIVE_CODE_UNSUPPORTED_DATA, STR_LIT("Binary not supported"));
         return;
     }
     if (is_too_many(conn)) {
@@ -552,14 +555,14 @@ static void on_binary(struct ws_conn *conn, str bytes)
     if (status_ok(read_packed(conn, bytes, &tree, &err))) {
         serve_tree(conn, tree);
     } else {
-        send_error(conn, "protocol", "UNSUPPORTED_DATA",
+        send_error(conn, "protocol", LIVE_CODE_UNSUPPORTED_DATA,
                    arena_format(&conn->home->arena, "Invalid MessagePack: %s", err.text));
     }
 }
 
 static void on_too_large(struct ws_conn *conn)
 {
-    send_error(conn, "protocol", "MESSAGE_TOO_LARGE",
+    send_error(conn, "protocol", LIVE_CODE_MESSAGE_TOO_LARGE,
                arena_format(&conn->home->arena, "Message exceeds maximum size of %u bytes",
                             config_of(conn)->ws_message_bytes_max));
 }

@@ -39,6 +39,14 @@ static status take_number(const struct json *object, const char *field, uint64_t
 /* -- authenticate -------------------------------------------------------------------------------
  */
 
+/* A flag that may be left out: *out is then what it was. */
+static status take_bool(const struct json *object, const char *field, bool *out, struct error *err)
+{
+    const struct json *value = json_get(object, field);
+    bool is_fit = value == NULL || json_is_null(value) || json_as_bool(value, out);
+    return is_fit ? STATUS_IS_OK : wrong(field, "a boolean", err);
+}
+
 static status read_choice(const struct json *protocol, const char *field, const char *plain,
                           const char *other, bool *is_other, struct error *err)
 {
@@ -69,7 +77,8 @@ static status read_authenticate(const struct json *message, struct ws_request *o
         return wrong("protocol", "an object", err);
     }
     TRY(read_choice(protocol, "serialization", "json", "msgpack", &out->protocol.is_msgpack, err));
-    return read_choice(protocol, "compression", "none", "gzip", &out->protocol.is_compressed, err);
+    TRY(read_choice(protocol, "compression", "none", "gzip", &out->protocol.is_compressed, err));
+    return take_bool(protocol, "hints", &out->protocol.has_hints, err);
 }
 
 /* -- subscribe ----------------------------------------------------------------------------------
@@ -101,10 +110,7 @@ static status read_options(const struct json *options, struct arena *arena,
     TRY(take_number(options, "last_rows", UINT32_MAX, &out->has_last_rows, &number, err));
     out->last_rows = (uint32_t)number;
     TRY(read_from(options, out, err));
-    const struct json *leaves = json_get(options, "leaves");
-    if (leaves != NULL && !json_is_null(leaves) && !json_as_bool(leaves, &out->leaves)) {
-        return wrong("leaves", "a boolean", err);
-    }
+    TRY(take_bool(options, "leaves", &out->leaves, err));
     struct buf text;
     buf_init(&text);
     json_append(&text, options);

@@ -19,6 +19,7 @@ enum ws_request_kind {
 struct ws_protocol {
     bool is_msgpack;
     bool is_compressed;
+    bool has_hints; /* ours: errors say what to do about them */
 };
 
 struct ws_request {

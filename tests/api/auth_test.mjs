@@ -192,7 +192,9 @@ async function refused(headers, status, code, message) {
   const reply = await server.post('/v1/api/sql', { sql: 'SELECT 1' }, { headers });
   assert.equal(reply.status, status);
   assert.deepEqual(Object.keys(reply.body), ['status', 'error', 'results', 'took']);
-  assert.deepEqual(reply.body.error, { code, message });
+  const { hint, ...error } = reply.body.error;
+  assert.deepEqual(error, { code, message });
+  assert.match(hint, /\w/);
   assert.deepEqual(reply.body.results, []);
 }
 const bearer = (token) => ({ authorization: `Bearer ${token}` });
@@ -272,10 +274,8 @@ test('queries are limited per user, not per address', async () => {
   let limited;
   for (let i = 0; i < 6; i++) limited = await other.sql('SELECT 1', { token: root.token });
   assert.equal(limited.status, 429);
-  assert.deepEqual(limited.body.error, {
-    code: 'RATE_LIMIT_EXCEEDED',
-    message: 'Too many queries per second. Please slow down.',
-  });
+  assert.equal(limited.body.error.code, 'RATE_LIMIT_EXCEEDED');
+  assert.equal(limited.body.error.message, 'Too many queries per second. Please slow down.');
   await other.stop();
   await other.destroy();
 });

@@ -61,6 +61,11 @@ export KALAM_USER=admin KALAM_PASSWORD=pw-admin-1
 run 0 -c "SELECT 1 AS one"
 run 4 --token not-a-token -c "SELECT 1"
 has "$err" "INVALID_CREDENTIALS"
+has "$err" "hint: log in again"
+run 1 -c "CREATE TABLE nowhere.t (id BIGINT PRIMARY KEY)"
+has "$err" "hint: SHOW NAMESPACES lists them; CREATE NAMESPACE makes one"
+run 1 --subscribe "SELECT * FROM nowhere.t"
+has "$err" "hint: check the name and the namespace with SHOW TABLES; CREATE TABLE makes a table"
 
 # --- wrong use, nobody there
 run 2 --nonsense

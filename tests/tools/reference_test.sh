@@ -25,4 +25,5 @@ expect errors.md 'errors.md differs from the code' 's/| `STORAGE_FULL` | 507 |/|
 expect sql.md 'sql.md differs from the code' '/^| `DROP VIEW` |/d'
 expect sql.md 'no table is called kinds' 's/<!-- table types -->/<!-- table kinds -->/'
 expect http.md 'no file has the table routes' '/<!-- table routes -->/d'
-expect errors.md 'errors.md does not explain IDEMPOTENCY_MISMATCH' '/the key of .Idempotency-Key/d'
+expect errors.md 'errors.md differs from the code' 's/wait for the seconds of Retry-After/wait/'
+expect errors.md 'errors.md differs from the code' '/^| `RESYNC` |/d'

@@ -153,6 +153,17 @@ TEST(map_against_an_array_agrees_through_puts_and_removes)
     map_release(&map);
 }
 
+TEST(error_row_of_every_error_has_a_hint)
+{
+    for (int id = ERROR_NONE + 1; id < ERROR_COUNT; id++) {
+        const struct error_row *row = error_row((enum error_id)id);
+        str hint = str_from(row->hint);
+        EXPECT(hint.n >= 20 && hint.n <= 160);
+        EXPECT(str_find(hint, str_from("  ")) < 0);
+        EXPECT(hint.p[hint.n - 1] != '.');
+    }
+}
+
 TEST(error_set_cuts_a_long_text_before_a_character)
 {
     struct error err;

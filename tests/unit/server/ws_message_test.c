@@ -32,6 +32,15 @@ TEST(ws_request_authenticate_needs_method_token_and_protocol)
     EXPECT_STR(request.token, "t");
     EXPECT(request.protocol.is_msgpack);
     EXPECT(!request.protocol.is_compressed);
+    EXPECT(!request.protocol.has_hints);
+    EXPECT_STATUS(
+        read_text("{\"type\":\"authenticate\",\"method\":\"jwt\",\"token\":\"t\",\"protocol\":"
+                  "{\"serialization\":\"json\",\"compression\":\"none\",\"hints\":true}}"),
+        OK);
+    EXPECT(request.protocol.has_hints);
+    expect_refused("{\"type\":\"authenticate\",\"method\":\"jwt\",\"token\":\"t\",\"protocol\":"
+                   "{\"serialization\":\"json\",\"compression\":\"none\",\"hints\":1}}",
+                   "`hints`");
     expect_refused("{\"type\":\"authenticate\",\"method\":\"jwt\",\"token\":\"t\"}", "`protocol`");
     expect_refused("{\"type\":\"authenticate\",\"method\":\"jwt\",\"protocol\":{}}", "`token`");
     expect_refused("{\"type\":\"authenticate\",\"method\":\"basic\",\"token\":\"t\"}", "`method`");
