@@ -146,22 +146,6 @@ status gate_check_width(struct gate *g, const struct gate_columns *columns)
 /* --- parsing ------------------------------------------------------------------------------------
  */
 
-/* WITH ... AS MATERIALIZED is written twice into the tree at each level, so nested ones multiply
- * before the walk could count them. */
-static status check_materialized(struct gate *g, str text)
-{
-    static const char word[] = "materialized";
-    unsigned count = 0;
-    for (size_t i = 0; i + sizeof word - 1 <= text.n; i++) {
-        count += str_eq_nocase(str_of(text.p + i, sizeof word - 1), str_from(word));
-    }
-    if (count > GATE_MATERIALIZED_MAX || (count > 0 && text.n > GATE_MATERIALIZED_BYTES_MAX)) {
-        return error_set(g->err, ERROR_LIMIT, "more than %d MATERIALIZED in a statement",
-                         GATE_MATERIALIZED_MAX);
-    }
-    return STATUS_IS_OK;
-}
-
 static status error_of_parser(struct gate *g, const struct json *tree)
 {
     str type = gate_text(tree, "error_type");
@@ -190,7 +174,7 @@ status gate_parse(struct gate *g, str text, const struct json **statement)
     if (str_find_char(text, '\0') >= 0 || !str_is_utf8(text)) {
         return error_set(g->err, ERROR_SYNTAX, "the statement is no UTF-8 text");
     }
-    TRY(check_materialized(g, text));
+    TRY(gate_check_cost(g, text));
     str json;
     const struct json *tree;
     TRY(duck_parse_select(g->options->parser, text, g->arena, &json, g->err));

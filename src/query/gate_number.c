@@ -149,8 +149,11 @@ static bool is_integer(const struct gate *g, struct gate_scope *scope, const str
 enum gate_number gate_number_of(const struct gate *g, struct gate_scope *scope, str function,
                                 const struct json *arguments, unsigned index)
 {
-    const struct json *own = json_at(arguments, index);
     bool is_narrow = wants_integer(function, index);
+    if (!is_narrow && !is_arithmetic(function)) {
+        return keeps_type(function) ? GATE_NUMBER_BIGINT : GATE_NUMBER_AS_IS;
+    }
+    const struct json *own = json_at(arguments, index); /* of two to four */
     if (is_arithmetic(function)) {
         bool is_sum = str_eq_c(function, "+") || str_eq_c(function, "-");
         bool is_pair = is_sum && arguments->as.children.count == 2;
@@ -160,9 +163,6 @@ enum gate_number gate_number_of(const struct gate *g, struct gate_scope *scope, 
             return GATE_NUMBER_BIGINT;
         }
     }
-    if (is_narrow) {
-        bool is_computed = !is_constant(own) && is_integer(g, scope, own);
-        return is_computed ? GATE_NUMBER_CAST_BACK : GATE_NUMBER_AS_IS;
-    }
-    return keeps_type(function) ? GATE_NUMBER_BIGINT : GATE_NUMBER_AS_IS;
+    bool is_computed = !is_constant(own) && is_integer(g, scope, own);
+    return is_computed ? GATE_NUMBER_CAST_BACK : GATE_NUMBER_AS_IS;
 }

@@ -20,7 +20,10 @@ enum {
     GATE_TYPE_DEPTH_MAX = 3,
     GATE_GROWTH_DEPTH_MAX = 3,
     GATE_GROWTH_ARGUMENTS_MAX = 100,
-    GATE_DEPTH_MARGIN = 20, /* levels that one node may write before the next is counted */
+    GATE_DEPTH_MARGIN = 20,     /* levels that one node may write before the next is counted */
+    GATE_CONDITIONS_MAX = 4000, /* AND, OR */
+    GATE_QUERIES_MAX = 128,     /* AS (...) */
+    GATE_GROUPS_MAX = 1000,     /* columns of GROUP BY */
     GATE_MATERIALIZED_MAX = 4,
     GATE_MATERIALIZED_BYTES_MAX = 65536
 };
@@ -177,6 +180,9 @@ MUST_USE status gate_from(struct gate *g, struct gate_scope *scope, struct gate_
 
 /* gate_name.c: the name of a column that has none, as the original gives it. */
 str gate_name_of(struct gate *g, const struct json *node);
+
+/* gate_cost.c: LIMIT: the engine's parser would take too long over the text. */
+MUST_USE status gate_check_cost(struct gate *g, str text);
 
 /* gate.c */
 /* The tree of one text: its one statement. */

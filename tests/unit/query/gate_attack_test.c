@@ -530,6 +530,10 @@ TEST(gate_check_deep_or_large_text_is_refused_with_a_limit)
     expect_refused(&f, repeated(&texts, "SELECT 1", ", 1", 5000, ""));
     expect_refused(&f, nested(&texts, "NOT ", 300, "true", ""));
     expect_refused(&f, nested(&texts, "[", 300, "1", "]"));
+    expect_refused(&f, repeated(&texts, "SELECT n = 0", " OR n = 1", 4001, " FROM messages"));
+    expect_refused(&f, repeated(&texts, "SELECT 1 FROM messages GROUP BY n", ", n + 1", 1000, ""));
+    expect_refused(&f, repeated(&texts, "WITH a AS (SELECT 1)", ", b as /* */ (SELECT 1)", 20000,
+                                " SELECT 1"));
     expect_alive(&f);
     arena_release(&texts);
     gate_fixture_close(&f);
@@ -608,9 +612,13 @@ TEST(gate_check_text_at_the_limits_runs)
     EXPECT_STR(unions, "x\n1\n");
     str or_list = gate_fixture_run(
         &f,
-        repeated(&texts, "SELECT count(*) AS c FROM messages WHERE id = 0", " OR id = 5", 500, ""),
+        repeated(&texts, "SELECT count(*) AS c FROM messages WHERE id = 0", " OR id = 5", 4000, ""),
         NULL, 0);
     EXPECT_STR(or_list, "c\n1\n");
+    str groups = gate_fixture_run(
+        &f, repeated(&texts, "SELECT 1 AS x FROM messages WHERE id = 5 GROUP BY n", ", n", 999, ""),
+        NULL, 0);
+    EXPECT_STR(groups, "x\n1\n");
     arena_release(&texts);
     gate_fixture_close(&f);
 }
