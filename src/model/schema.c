@@ -12,6 +12,10 @@
 static const char *const system_names[SYSTEM_COLUMN_COUNT] = {
     [SYSTEM_SEQ] = "_seq", [SYSTEM_UPDATED] = "_updated", [SYSTEM_DELETED] = "_deleted"};
 
+static_assert(LIMIT_UNIQUE_SETS == 32, "sets of a column are the bits of its unique_sets");
+static_assert(UNIQUE_SET_ID >= (uint32_t)COLUMN_ID_SYSTEM + SYSTEM_COLUMN_COUNT,
+              "a set has an id that no column has");
+
 enum { LINEAR_COLUMNS_MAX = 16 }; /* up to here a walk is as quick as a search */
 
 const char *table_kind_name(enum table_kind kind)
@@ -111,6 +115,22 @@ static const char *column_problem(const struct column *column, uint32_t ordinal_
     return NULL;
 }
 
+/* Is there a set with one column only, or of a type that cannot be a key? */
+static const char *unique_problem(const struct column *columns, unsigned column_count)
+{
+    uint32_t once = 0;
+    uint32_t twice = 0;
+    for (unsigned i = 0; i < column_count; i++) {
+        uint32_t sets = columns[i].unique_sets;
+        if (sets != 0 && !type_is_keyable(columns[i].type.id)) {
+            return "a column's type cannot be in a UNIQUE constraint";
+        }
+        twice |= once & sets;
+        once |= sets;
+    }
+    return once != twice ? "a UNIQUE constraint of several columns has one" : NULL;
+}
+
 static bool has_duplicates(const struct column *columns, unsigned column_count)
 {
     struct map names;
@@ -150,6 +170,10 @@ const char *schema_columns_problem(enum table_kind kind, const struct column *co
     if (has_duplicates(columns, column_count)) {
         return "two columns have the same name or id";
     }
+    const char *problem = unique_problem(columns, column_count);
+    if (problem != NULL) {
+        return problem;
+    }
     bool needs_key = kind == TABLE_USER || kind == TABLE_SHARED;
     return key_count > 1 || (needs_key && key_count == 0) ? "there is not one primary key" : NULL;
 }
@@ -179,6 +203,48 @@ static void copy_columns(struct schema *schema, const struct column *columns)
         }
     }
     schema->columns = copies;
+}
+
+static void add_unique(struct schema *schema, struct unique_constraint *list, uint32_t id,
+                       uint16_t *columns, unsigned column_count)
+{
+    list[schema->unique_count++] =
+        (struct unique_constraint){.id = id, .column_count = column_count, .columns = columns};
+}
+
+/* Every UNIQUE constraint, whichever way a column says it. */
+static void list_uniques(struct schema *schema)
+{
+    struct arena *arena = &schema->arena;
+    unsigned singles = 0;
+    uint32_t sets = 0;
+    for (unsigned i = 0; i < schema->column_count; i++) {
+        singles += schema->columns[i].is_unique ? 1 : 0;
+        sets |= schema->columns[i].unique_sets;
+    }
+    struct unique_constraint *list =
+        ARENA_ARRAY(arena, struct unique_constraint, singles + LIMIT_UNIQUE_SETS);
+    for (unsigned i = 0; i < schema->column_count && singles > 0; i++) {
+        if (schema->columns[i].is_unique) {
+            uint16_t *column = ARENA_NEW(arena, uint16_t);
+            *column = (uint16_t)i;
+            add_unique(schema, list, schema->columns[i].id, column, 1);
+        }
+    }
+    for (uint32_t set = 0; set < LIMIT_UNIQUE_SETS; set++) {
+        if ((sets >> set & 1) == 0) {
+            continue;
+        }
+        uint16_t *columns = ARENA_ARRAY(arena, uint16_t, schema->column_count);
+        unsigned count = 0;
+        for (unsigned i = 0; i < schema->column_count; i++) {
+            if ((schema->columns[i].unique_sets >> set & 1) != 0) {
+                columns[count++] = (uint16_t)i;
+            }
+        }
+        add_unique(schema, list, UNIQUE_SET_ID + set, columns, count);
+    }
+    schema->uniques = list;
 }
 
 static void lay_out(struct schema *schema)
@@ -235,6 +301,7 @@ struct schema *schema_create(table_id table, uint32_t version, enum table_kind k
     schema->column_count = column_count;
     schema->primary_key = -1;
     copy_columns(schema, columns);
+    list_uniques(schema);
     lay_out(schema);
     order_by_name(schema);
     return schema;

@@ -37,7 +37,8 @@ struct column {
     uint32_t ordinal; /* 1-based position */
     bool is_nullable;
     bool is_primary_key;
-    bool is_unique;
+    bool is_unique;       /* by itself */
+    uint32_t unique_sets; /* bit n: it is in the n-th UNIQUE constraint of several columns */
     enum default_kind default_kind;
     struct value default_value; /* DEFAULT_LITERAL, already of the column's type */
     struct value absent_value;  /* what rows of older versions show: NULL or a constant */
@@ -52,6 +53,17 @@ enum { COLUMN_ID_SYSTEM = 1 << 30 };
 const char *system_column_name(enum system_column column); /* "_seq", "_updated", "_deleted" */
 struct type system_column_type(enum system_column column);
 
+/* The ids of sets of UNIQUE columns are UNIQUE_SET_ID + their number: no column has such an id, and
+ * no set gets the number of another one of its table. */
+#define UNIQUE_SET_ID (UINT32_C(1) << 31)
+
+/* UNIQUE of one column, or of several together. The primary key is none. */
+struct unique_constraint {
+    uint32_t id; /* of its entries in the store: the column's, or UNIQUE_SET_ID + number */
+    unsigned column_count;
+    const uint16_t *columns; /* indexes into the schema's, ascending */
+};
+
 struct schema {
     refcount refs;
     table_id table;
@@ -61,7 +73,9 @@ struct schema {
     str table_name;
     const struct column *columns; /* the user's columns, by ordinal */
     unsigned column_count;
-    int primary_key;         /* index into columns, -1: none (STREAM) */
+    int primary_key;                         /* index into columns, -1: none (STREAM) */
+    const struct unique_constraint *uniques; /* those of one column first */
+    unsigned unique_count;
     const uint32_t *slots;   /* per column: offset of its fixed slot, or its place among the
                                 variable columns (docs/formats/row.md) */
     uint32_t fixed_bytes;    /* of all fixed slots */
@@ -72,9 +86,9 @@ struct schema {
 
 /* Builds a schema (refs 1) from columns that are copied. CHECKs what the grammar guarantees: 1 to
  * LIMIT_COLUMNS columns, names in lower case and different, ids different and 1 to
- * COLUMN_ID_SYSTEM - 1, ordinals ascending, one keyable NOT NULL primary key (STREAM and SYSTEM may
- * have none), defaults and absent values NULL (or of no type) or of their column's type. A primary
- * key is made NOT NULL. */
+ * COLUMN_ID_SYSTEM - 1, ordinals ascending, sets of UNIQUE columns of two and more, one keyable NOT
+ * NULL primary key (STREAM and SYSTEM may have none), defaults and absent values NULL (or of no
+ * type) or of their column's type. A primary key is made NOT NULL. */
 struct schema *schema_create(table_id table, uint32_t version, enum table_kind kind,
                              str namespace_name, str table_name, const struct column *columns,
                              unsigned column_count);
@@ -90,8 +104,8 @@ int schema_find_system_column(const struct schema *schema, str name);
 unsigned schema_system_column_count(const struct schema *schema);
 
 /* The JSON text of system.schemas.columns (contract http-ws.md section 11): all columns with the
- * system columns at the end; plus our own keys "absent_value" when it is not NULL and "is_unique"
- * when it is. */
+ * system columns at the end; plus our own keys "absent_value" when it is not NULL, "is_unique"
+ * when it is, and "unique_sets", the numbers of the sets that it is in, when there are any. */
 void schema_append_json(struct buf *out, const struct schema *schema);
 /* Reads it back. CORRUPT names what is wrong. */
 MUST_USE status schema_from_json(str json, table_id table, uint32_t version, enum table_kind kind,

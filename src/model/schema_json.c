@@ -89,6 +89,19 @@ static void append_bool(struct buf *out, const char *key, bool v)
     buf_append_format(out, ",\"%s\":%s", key, v ? "true" : "false");
 }
 
+static void append_unique_sets(struct buf *out, uint32_t sets)
+{
+    char separator = '[';
+    buf_append_c(out, ",\"unique_sets\":");
+    for (unsigned set = 0; set < LIMIT_UNIQUE_SETS; set++) {
+        if ((sets >> set & 1) != 0) {
+            buf_append_format(out, "%c%u", separator, set);
+            separator = ',';
+        }
+    }
+    buf_append_byte(out, ']');
+}
+
 static void append_column(struct buf *out, const struct column *column)
 {
     buf_append_format(out, "{\"column_id\":%u,\"column_name\":", column->id);
@@ -109,6 +122,9 @@ static void append_column(struct buf *out, const struct column *column)
     append_bool(out, "is_partition_key", false);
     if (column->is_unique) {
         append_bool(out, "is_unique", true);
+    }
+    if (column->unique_sets != 0) {
+        append_unique_sets(out, column->unique_sets);
     }
     if (!column->absent_value.is_null) {
         buf_append_c(out, ",\"absent_value\":");
@@ -352,6 +368,7 @@ enum column_key {
     KEY_PARTITION,
     KEY_REQUIRED_COUNT,
     KEY_UNIQUE = KEY_REQUIRED_COUNT,
+    KEY_UNIQUE_SETS,
     KEY_ABSENT,
     KEY_COUNT
 };
@@ -366,6 +383,7 @@ static const char *const key_names[KEY_COUNT] = {[KEY_ID] = "column_id",
                                                  [KEY_PRIMARY] = "is_primary_key",
                                                  [KEY_PARTITION] = "is_partition_key",
                                                  [KEY_UNIQUE] = "is_unique",
+                                                 [KEY_UNIQUE_SETS] = "unique_sets",
                                                  [KEY_ABSENT] = "absent_value"};
 
 static enum column_key find_key(str name)
@@ -375,6 +393,17 @@ static enum column_key find_key(str name)
         key++;
     }
     return (enum column_key)key;
+}
+
+static uint32_t read_unique_sets(struct json_scan *s)
+{
+    uint32_t sets = 0;
+    unsigned count = 0;
+    json_scan_expect(s, '[');
+    while (json_scan_next(s, ']', &count)) {
+        sets |= UINT32_C(1) << read_number(s, LIMIT_UNIQUE_SETS - 1);
+    }
+    return sets;
 }
 
 struct column_literals {
@@ -419,6 +448,9 @@ static void read_member(struct json_scan *s, enum column_key key, struct column 
         break;
     case KEY_UNIQUE:
         column->is_unique = read_bool(s);
+        break;
+    case KEY_UNIQUE_SETS:
+        column->unique_sets = read_unique_sets(s);
         break;
     case KEY_ABSENT:
         literals->absent_value = read_literal(s);

@@ -143,6 +143,9 @@ static status drop_column(struct alter *a, const struct alter_action *action, st
                          "Cannot drop column '" STR_FMT "': it is the PRIMARY KEY",
                          STR(action->column));
     }
+    for (unsigned i = 0; i < a->count; i++) { /* its UNIQUE constraints go with it */
+        a->columns[i].unique_sets &= i == at ? UINT32_MAX : ~a->columns[at].unique_sets;
+    }
     memmove(&a->columns[at], &a->columns[at + 1], (a->count - at - 1) * sizeof *a->columns);
     a->count--;
     a->has_effect = true;
@@ -204,7 +207,7 @@ static status modify_column(struct alter *a, const struct alter_action *action, 
                              "Cannot change the type of PRIMARY KEY column '" STR_FMT "'",
                              STR(c->name));
         }
-        if (c->is_unique) {
+        if (c->is_unique || c->unique_sets != 0) {
             return error_set(err, ERROR_INVALID_OPERATION,
                              "Cannot change the type of UNIQUE column '" STR_FMT "'", STR(c->name));
         }

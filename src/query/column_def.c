@@ -55,7 +55,7 @@ static status check_default_function(const struct column *c, struct error *err)
 /* A UNIQUE column's values are keys: the types of primary keys can be. */
 static status check_unique(const struct column *c, struct error *err)
 {
-    if (!c->is_unique || type_is_keyable(c->type.id)) {
+    if ((!c->is_unique && c->unique_sets == 0) || type_is_keyable(c->type.id)) {
         return STATUS_IS_OK;
     }
     struct buf type;
@@ -81,6 +81,7 @@ status column_from_def(const struct run *run, const struct column_def *def, stru
                            .is_nullable = def->is_nullable && !def->is_primary_key,
                            .is_primary_key = def->is_primary_key,
                            .is_unique = def->is_unique && !def->is_primary_key,
+                           .unique_sets = def->unique_sets,
                            .default_kind = def->default_kind,
                            .comment = def->comment,
                            .absent_value = value_null(def->type)};

@@ -12,9 +12,12 @@ struct conflict {
     struct expression_table names;
     struct write_job *job;
     struct row_write_table *to;
-    unsigned *arbiters; /* columns whose values are looked for */
-    unsigned arbiter_count;
-    struct map seen; /* places taken by this statement: column, encoded value */
+    uint16_t key_column;
+    struct unique_constraint key_constraint; /* of the primary key; not there: id 0 */
+    const struct unique_constraint **places; /* every constraint of the table, the key first */
+    unsigned place_count;
+    bool *is_arbiter; /* of each: are its values looked for? */
+    struct map seen;  /* values taken by this statement: id of the constraint, encoded value */
     struct read_context rc;
     struct buf key;
     struct buf place;
@@ -30,27 +33,54 @@ struct conflict {
 /* -- binding -------------------------------------------------------------------------------------
  */
 
-static status find_arbiters(struct conflict *c, struct error *err)
+static void list_places(struct conflict *c)
 {
     const struct schema *schema = c->schema;
-    c->arbiters = ARENA_ARRAY(c->run->arena, unsigned, schema->column_count);
+    c->places =
+        ARENA_ARRAY(c->run->arena, const struct unique_constraint *, schema->unique_count + 1);
+    c->is_arbiter = ARENA_ARRAY(c->run->arena, bool, schema->unique_count + 1);
+    if (schema->primary_key >= 0) {
+        c->key_column = (uint16_t)schema->primary_key;
+        c->key_constraint = (struct unique_constraint){
+            .id = schema->columns[c->key_column].id, .column_count = 1, .columns = &c->key_column};
+        c->places[c->place_count++] = &c->key_constraint;
+    }
+    for (unsigned i = 0; i < schema->unique_count; i++) {
+        c->places[c->place_count++] = &schema->uniques[i];
+    }
+}
+
+/* Is it of exactly the columns named, in whatever order? */
+static bool is_named(const struct conflict *c, const struct unique_constraint *place)
+{
     const struct str_list *targets = &c->part->targets;
-    if (targets->count > 0) {
-        int column = targets->count == 1 ? schema_find_column(schema, targets->items[0]) : -1;
-        if (column < 0 || (column != schema->primary_key && !schema->columns[column].is_unique)) {
-            return error_set(err, ERROR_INVALID_OPERATION,
-                             "there is no unique constraint matching the ON CONFLICT "
-                             "specification: name the primary key or one UNIQUE column");
+    unsigned found = 0;
+    for (unsigned i = 0; i < place->column_count; i++) {
+        bool is_target = false;
+        for (unsigned k = 0; k < targets->count; k++) {
+            is_target =
+                is_target || str_eq(c->schema->columns[place->columns[i]].name, targets->items[k]);
         }
-        c->arbiters[c->arbiter_count++] = (unsigned)column;
-        return STATUS_IS_OK;
+        found += is_target ? 1 : 0;
     }
-    for (unsigned i = 0; i < schema->column_count; i++) {
-        if ((int)i == schema->primary_key || schema->columns[i].is_unique) {
-            c->arbiters[c->arbiter_count++] = i;
-        }
+    return found == place->column_count && found == targets->count;
+}
+
+static status find_arbiters(struct conflict *c, struct error *err)
+{
+    bool is_any = c->part->targets.count == 0;
+    unsigned count = 0;
+    list_places(c);
+    for (unsigned i = 0; i < c->place_count; i++) {
+        c->is_arbiter[i] = is_any || is_named(c, c->places[i]);
+        count += c->is_arbiter[i] ? 1 : 0;
     }
-    return STATUS_IS_OK;
+    return count > 0 || is_any
+               ? STATUS_IS_OK
+               : error_set(err, ERROR_INVALID_OPERATION,
+                           "there is no unique constraint matching the ON CONFLICT "
+                           "specification: name the primary key or all columns of one UNIQUE "
+                           "constraint");
 }
 
 /* Columns of the table; `excluded.c` is the row proposed. */
@@ -159,29 +189,28 @@ void conflict_close(struct conflict *conflict)
     }
 }
 
-/* -- places: a column and a value ----------------------------------------------------------------
+/* -- places: a constraint and a value ------------------------------------------------------------
  */
 
-static str place_of(struct conflict *c, unsigned column, str value_key)
+static str place_of(struct conflict *c, const struct unique_constraint *place, str value_key)
 {
-    return key_unique_rest(&c->place, column, value_key);
+    return key_unique_rest(&c->place, place->id, value_key);
 }
 
-static void take_place(struct conflict *c, unsigned column, str value_key)
+static void take_place(struct conflict *c, const struct unique_constraint *place, str value_key)
 {
-    (void)map_put(&c->seen, place_of(c, column, value_key), c);
+    (void)map_put(&c->seen, place_of(c, place, value_key), c);
 }
 
 /* Who has the value in the view. *owner: its encoded primary key. */
-static status find_owner(struct conflict *c, unsigned column, str value_key, bool *found,
-                         str *owner, struct error *err)
+static status find_owner(struct conflict *c, const struct unique_constraint *place, str value_key,
+                         bool *found, str *owner, struct error *err)
 {
     enum kv_get_mode mode = c->run->may_block ? KV_MAY_BLOCK : KV_NO_IO;
     struct table_read *read = NULL;
     TRY(read_context_table(&c->rc, c->table, mode, &read, err));
-    if ((int)column != c->schema->primary_key) {
-        return table_find_unique(read, c->schema->columns[column].id, value_key, mode, found, owner,
-                                 err);
+    if (place != &c->key_constraint) {
+        return table_find_unique(read, place->id, value_key, mode, found, owner, err);
     }
     uint64_t seq = 0;
     bool is_deleted = false;
@@ -238,8 +267,7 @@ static status affected_twice(struct error *err)
 static status update_row(struct conflict *c, str owner, const struct value *values, unsigned number,
                          enum conflict_outcome *outcome, struct error *err)
 {
-    unsigned key = (unsigned)c->schema->primary_key;
-    if (map_find(&c->seen, place_of(c, key, owner)) != NULL) {
+    if (map_find(&c->seen, place_of(c, &c->key_constraint, owner)) != NULL) {
         return affected_twice(err);
     }
     struct found_row found;
@@ -256,7 +284,7 @@ static status update_row(struct conflict *c, str owner, const struct value *valu
     if (!matches) {
         return STATUS_IS_OK;
     }
-    take_place(c, key, owner);
+    take_place(c, &c->key_constraint, owner);
     memcpy(c->changed, found.values, width * sizeof *c->changed);
     bool is_same = true;
     for (unsigned i = 0; i < c->part->sets.count; i++) {
@@ -276,39 +304,35 @@ static status update_row(struct conflict *c, str owner, const struct value *valu
 static status find_taken(struct conflict *c, const struct value *values, bool *taken, bool *is_own,
                          str *owner, struct error *err)
 {
-    for (unsigned i = 0; i < c->arbiter_count; i++) {
-        unsigned column = c->arbiters[i];
-        if (values[column].is_null) {
+    *taken = false;
+    for (unsigned i = 0; i < c->place_count && !*taken; i++) {
+        const struct unique_constraint *place = c->places[i];
+        bool has_value = false;
+        if (c->is_arbiter[i]) {
+            TRY(unique_value_key(c->schema, place, values, &c->key, &has_value, err));
+        }
+        if (!has_value) {
             continue;
         }
-        buf_clear(&c->key);
-        TRY(key_encode(&c->key, &values[column], err));
         str value_key = buf_str(&c->key);
-        *is_own = map_find(&c->seen, place_of(c, column, value_key)) != NULL;
+        *is_own = map_find(&c->seen, place_of(c, place, value_key)) != NULL;
         *taken = *is_own;
         if (!*taken) {
-            TRY(find_owner(c, column, value_key, taken, owner, err));
-        }
-        if (*taken) {
-            return STATUS_IS_OK;
+            TRY(find_owner(c, place, value_key, taken, owner, err));
         }
     }
-    *taken = false;
     return STATUS_IS_OK;
 }
 
 /* What this row takes, for the rows of the statement that follow. */
 static status take_places(struct conflict *c, const struct value *values, struct error *err)
 {
-    unsigned key = c->schema->primary_key >= 0 ? (unsigned)c->schema->primary_key : UINT32_MAX;
-    for (unsigned i = 0; i < c->schema->column_count; i++) {
-        bool is_place = i == key || c->schema->columns[i].is_unique;
-        if (!is_place || values[i].is_null) {
-            continue;
+    for (unsigned i = 0; i < c->place_count; i++) {
+        bool has_value = false;
+        TRY(unique_value_key(c->schema, c->places[i], values, &c->key, &has_value, err));
+        if (has_value) {
+            take_place(c, c->places[i], buf_str(&c->key));
         }
-        buf_clear(&c->key);
-        TRY(key_encode(&c->key, &values[i], err));
-        take_place(c, i, buf_str(&c->key));
     }
     return STATUS_IS_OK;
 }
@@ -343,10 +367,15 @@ status conflict_decide(struct conflict *c, const struct value *values, unsigned 
 void conflict_inserted(struct conflict *c)
 {
     struct row_op *op = &c->to->ops[c->to->op_count - 1];
-    for (unsigned i = 0; i < c->arbiter_count; i++) {
-        op->yields = op->yields || (int)c->arbiters[i] == c->schema->primary_key;
+    for (unsigned i = 0; i < c->place_count; i++) {
+        if (!c->is_arbiter[i]) {
+            continue;
+        }
+        op->yields = op->yields || c->places[i] == &c->key_constraint;
         for (unsigned k = 0; k < c->to->unique_count; k++) {
-            op->unique[k].yields = op->unique[k].yields || op->unique[k].column == c->arbiters[i];
+            op->unique[k].yields =
+                op->unique[k].yields ||
+                c->to->schema->uniques[op->unique[k].constraint].id == c->places[i]->id;
         }
     }
 }

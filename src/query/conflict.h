@@ -4,7 +4,7 @@
  * Rules:    decided on the statement's thread against a view, and written with what was read as the
  *           expectation: the row inserted yields when its place was taken meanwhile, the row
  * updated expects its version. A lost race answers CONFLICT and the statement is run again. DO
- * NOTHING without columns looks at the key and at every UNIQUE column; within one statement the
+ * NOTHING without columns looks at the key and at every UNIQUE constraint; within one statement the
  * first row wins. DO UPDATE never touches a row twice. Owns:     a view, until conflict_close.
  * Threads:  one at a time. */
 #ifndef QUERY_CONFLICT_H
@@ -15,8 +15,8 @@
 
 struct conflict;
 
-/* INVALID_OPERATION: no key or UNIQUE column fits the columns named. Memory: the run's arena; the
- * rows' in the job's. */
+/* INVALID_OPERATION: no key or UNIQUE constraint fits the columns named. Memory: the run's arena;
+ * the rows' in the job's. */
 MUST_USE status conflict_open(struct run *run, const struct on_conflict *part,
                               const struct table *table, const struct expression_table *names,
                               struct write_job *job, struct row_write_table *to,

@@ -56,7 +56,7 @@ static status columns_of(const struct run *run, const struct create_table_part *
             columns[n].is_nullable = false;
             columns[n].is_unique = false; /* the key is unique by itself */
         }
-        if (columns[n].is_unique && kind == TABLE_STREAM) {
+        if ((columns[n].is_unique || columns[n].unique_sets != 0) && kind == TABLE_STREAM) {
             return error_set(err, ERROR_INVALID_OPERATION,
                              "UNIQUE is not supported for STREAM tables (column '" STR_FMT "')",
                              STR(columns[n].name));

@@ -164,6 +164,7 @@ struct column_def {
     bool says_nullability; /* NULL or NOT NULL was written */
     bool is_primary_key;
     bool is_unique;
+    uint32_t unique_sets; /* bit n: it is in the n-th UNIQUE (...) of several columns */
     enum default_kind default_kind;
     struct value default_value; /* DEFAULT_LITERAL: as written, not yet of the column's type */
     str default_text;           /* as written */
@@ -203,6 +204,7 @@ struct create_table_part {
     enum table_kind kind;
     struct column_list columns; /* at least 1 */
     int primary_key;            /* index into columns, -1: none */
+    unsigned unique_set_count;  /* UNIQUE (...) of several columns, at most LIMIT_UNIQUE_SETS */
     struct table_options options;
 };
 

@@ -376,12 +376,64 @@ static bool set_primary_key(struct cursor *c, struct create_table_part *part, in
     return true;
 }
 
-/* [CONSTRAINT c] PRIMARY KEY (col) | UNIQUE (col) | CHECK (...) | FOREIGN KEY (...) REFERENCES ...
- */
+/* PRIMARY KEY (col) */
+static bool parse_key_constraint(struct cursor *c, struct str_list *key)
+{
+    struct str_list names = {0};
+    if (!cursor_names(c, &names)) {
+        return false;
+    }
+    if (names.count > 1) {
+        build_fail(c->b, ERROR_SYNTAX, "Composite PRIMARY KEYs are not supported yet");
+        return false;
+    }
+    if (key->count > 0) {
+        build_fail(c->b, ERROR_SYNTAX, "Multiple PRIMARY KEY definitions found");
+        return false;
+    }
+    *key = names;
+    return true;
+}
+
+/* UNIQUE (col, ...) */
+static bool parse_unique_constraint(struct cursor *c, struct create_table_part *part)
+{
+    struct str_list names = {0};
+    if (!cursor_names(c, &names)) {
+        return false;
+    }
+    bool is_set = names.count > 1;
+    if (is_set && part->unique_set_count == LIMIT_UNIQUE_SETS) {
+        build_fail(c->b, ERROR_LIMIT, "a table may have %d UNIQUE constraints of several columns",
+                   LIMIT_UNIQUE_SETS);
+        return false;
+    }
+    uint32_t set = is_set ? UINT32_C(1) << part->unique_set_count++ : 0;
+    for (unsigned i = 0; i < names.count; i++) {
+        int at = find_column(part, names.items[i]);
+        if (at < 0) {
+            build_fail(c->b, ERROR_SYNTAX, "UNIQUE column '" STR_FMT "' not found in column list",
+                       STR(names.items[i]));
+            return false;
+        }
+        struct column_def *column = &part->columns.items[at];
+        if ((column->unique_sets & set) != 0) {
+            build_fail(c->b, ERROR_SYNTAX,
+                       "column '" STR_FMT "' appears twice in a UNIQUE constraint",
+                       STR(column->name));
+            return false;
+        }
+        column->unique_sets |= set;
+        column->is_unique = column->is_unique || !is_set;
+    }
+    return true;
+}
+
+/* [CONSTRAINT c] PRIMARY KEY (col) | UNIQUE (col, ...) | CHECK (...) | FOREIGN KEY (...) REFERENCES
+ * ... */
 static bool parse_table_constraint(struct cursor *c, struct create_table_part *part,
                                    struct str_list *key)
 {
-    struct str_list names = {0};
     str name;
     if (cursor_accept_words(c, "CONSTRAINT") && !cursor_name(c, &name)) {
         return false;
@@ -392,31 +444,10 @@ static bool parse_table_constraint(struct cursor *c, struct create_table_part *p
     if (cursor_accept_words(c, "FOREIGN KEY")) {
         return skip_parens(c) && cursor_expect_words(c, "REFERENCES") && skip_references(c);
     }
-    bool is_key = cursor_accept_words(c, "PRIMARY KEY");
-    if ((!is_key && !cursor_expect_words(c, "UNIQUE")) || !cursor_names(c, &names)) {
-        return false;
+    if (cursor_accept_words(c, "PRIMARY KEY")) {
+        return parse_key_constraint(c, key);
     }
-    if (names.count > 1) {
-        build_fail(c->b, ERROR_SYNTAX, "Composite %s are not supported yet",
-                   is_key ? "PRIMARY KEYs" : "UNIQUE constraints");
-        return false;
-    }
-    if (is_key) {
-        if (key->count > 0) {
-            build_fail(c->b, ERROR_SYNTAX, "Multiple PRIMARY KEY definitions found");
-            return false;
-        }
-        *key = names;
-        return true;
-    }
-    int column = find_column(part, names.items[0]);
-    if (column < 0) {
-        build_fail(c->b, ERROR_SYNTAX, "UNIQUE column '" STR_FMT "' not found in column list",
-                   STR(names.items[0]));
-        return false;
-    }
-    part->columns.items[column].is_unique = true;
-    return true;
+    return cursor_expect_words(c, "UNIQUE") && parse_unique_constraint(c, part);
 }
 
 static bool is_table_constraint(const struct cursor *c)

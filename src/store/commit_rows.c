@@ -61,7 +61,7 @@ struct row_write_table *row_write_table(struct row_write *write, const struct ta
     t->write = write;
     t->part = *part;
     t->schema = schema_take(schema);
-    t->unique_count = unique_count(schema);
+    t->unique_count = schema->unique_count;
     *write->tables_end = t;
     write->tables_end = &t->next;
     return t;
@@ -293,18 +293,22 @@ static status duplicate_key(const struct row_write_table *t, const struct row_op
 static status taken_value(const struct row_write_table *t, const struct row_unique *taken,
                           bool is_own_row, struct error *err)
 {
-    const struct column *c = &t->schema->columns[taken->column];
-    struct value value;
-    TRY(key_decode(taken->new_key, c->type, &value, err));
+    const struct unique_constraint *constraint = &t->schema->uniques[taken->constraint];
     struct buf text;
+    struct buf columns;
     buf_init(&text);
-    value_append_text(&text, &value);
-    status result = error_set(
-        err, ERROR_CONSTRAINT,
-        "Unique constraint violation: value '" STR_FMT "' %s column '" STR_FMT "'",
-        STR(buf_str(&text)),
-        is_own_row ? "appears multiple times in the insert batch for" : "already exists in",
-        STR(c->name));
+    buf_init(&columns);
+    unique_append_columns(&columns, t->schema, constraint);
+    status result = unique_append_value(&text, t->schema, constraint, taken->new_key, err);
+    if (status_ok(result)) {
+        result = error_set(
+            err, ERROR_CONSTRAINT,
+            "Unique constraint violation: value '" STR_FMT "' %s column%s '" STR_FMT "'",
+            STR(buf_str(&text)),
+            is_own_row ? "appears multiple times in the insert batch for" : "already exists in",
+            constraint->column_count > 1 ? "s" : "", STR(buf_str(&columns)));
+    }
+    buf_release(&columns);
     buf_release(&text);
     return result;
 }

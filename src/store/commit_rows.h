@@ -39,7 +39,7 @@ struct row_op {
     char *row; /* encoded new version (delete: tombstone); `_updated` is patched in */
     size_t row_bytes;
     str old_row; /* update, delete: bytes of the version expect_seq */
-    /* One per UNIQUE column (write table's unique_count). The old side belongs to expect_seq and
+    /* One per UNIQUE constraint (write table's unique_count). The old side belongs to expect_seq and
      * old_row, the new side to row: whoever joins two ops of one key into one keeps the old side of
      * the first and the new side of the last. */
     struct row_unique *unique;
@@ -56,7 +56,7 @@ struct row_write_table {
     struct row_write *write;
     struct table_part part;
     struct schema *schema; /* newest version at binding; counted */
-    unsigned unique_count; /* UNIQUE columns of the schema */
+    unsigned unique_count; /* of the schema */
     struct row_op *ops;
     size_t op_count;
     size_t op_capacity;

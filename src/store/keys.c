@@ -2,7 +2,7 @@
 #include "store/keys.h"
 #include "base/check.h"
 
-enum { TABLE_ID_BYTES = 4, KIND_BYTES = 1, NUMBER_BYTES = 8, COLUMN_ID_BYTES = 4 };
+enum { TABLE_ID_BYTES = 4, KIND_BYTES = 1, NUMBER_BYTES = 8, UNIQUE_ID_BYTES = 4 };
 
 enum kv_family table_kind_family(enum table_kind kind)
 {
@@ -77,10 +77,10 @@ str part_number_key(struct buf *scratch, const struct table_part *part, enum key
     return part_key(scratch, part, kind, str_of(rest, sizeof rest));
 }
 
-str key_unique_rest(struct buf *scratch, uint32_t column_id, str value_key)
+str key_unique_rest(struct buf *scratch, uint32_t unique_id, str value_key)
 {
-    char id[COLUMN_ID_BYTES];
-    bytes_put_u32be(id, column_id);
+    char id[UNIQUE_ID_BYTES];
+    bytes_put_u32be(id, unique_id);
     buf_clear(scratch);
     buf_append_str(scratch, str_of(id, sizeof id));
     buf_append_str(scratch, value_key);

@@ -41,8 +41,8 @@ static inline enum kv_family part_family(const struct table_part *part, enum key
 {
     return kind == KEY_INDEX || kind == KEY_UNIQUE ? KV_KEY_INDEX : part->family;
 }
-/* The rest of a `u` key, in `scratch`: column id, encoded value. */
-str key_unique_rest(struct buf *scratch, uint32_t column_id, str value_key);
+/* The rest of a `u` key, in `scratch`: id of the constraint, encoded value. */
+str key_unique_rest(struct buf *scratch, uint32_t unique_id, str value_key);
 /* The family of the rows of tables of a kind. */
 enum kv_family table_kind_family(enum table_kind kind);
 enum partition_class table_kind_class(enum table_kind kind);

@@ -19,7 +19,7 @@ enum { KEY_ENTRY_BYTES = 9 };
 void key_entry_encode(const struct key_entry *entry, char out[KEY_ENTRY_BYTES]);
 MUST_USE status key_entry_decode(str bytes, struct key_entry *out, struct error *err);
 
-/* u: the encoded primary key of the live row that has a value in a UNIQUE column. */
+/* u: the encoded primary key of the live row that has a value of a UNIQUE constraint. */
 enum { UNIQUE_ENTRY_FORMAT = 1 };
 void unique_entry_encode(struct buf *out, str owner_key);
 MUST_USE status unique_entry_decode(str bytes, str *owner_key, struct error *err);

@@ -9,7 +9,7 @@ struct staged_table {
     struct table_part part;
     struct schema *schema; /* counted; of the first staged row */
     struct map rows;       /* encoded key -> staged_row */
-    struct map owners;     /* UNIQUE column id, value -> the staged_row that took it last */
+    struct map owners;     /* UNIQUE constraint id, value -> the staged_row that took it last */
     struct staged_table *next;
 };
 
@@ -169,13 +169,12 @@ static status stage_table(struct staged *staged, struct row_write_table *from, u
  * Every live newest version is in `owners` under each of its values; an entry whose row has the
  * value no more says nothing. */
 
-static bool has_value(const struct staged_table *table, const struct row_op *op, uint32_t column_id,
+static bool has_value(const struct staged_table *table, const struct row_op *op, uint32_t unique_id,
                       str value_key)
 {
-    unsigned count = unique_count(table->schema);
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < table->schema->unique_count; i++) {
         const struct row_unique *unique = &op->unique[i];
-        if (table->schema->columns[unique->column].id == column_id && unique->has_new &&
+        if (table->schema->uniques[unique->constraint].id == unique_id && unique->has_new &&
             str_eq(unique->new_key, value_key)) {
             return true;
         }
@@ -184,23 +183,23 @@ static bool has_value(const struct staged_table *table, const struct row_op *op,
 }
 
 /* The staged live row that has the value; NULL: none. */
-static struct staged_row *staged_owner(const struct staged_table *table, uint32_t column_id,
+static struct staged_row *staged_owner(const struct staged_table *table, uint32_t unique_id,
                                        str value_key)
 {
     struct buf rest;
     buf_init(&rest);
-    struct staged_row *row = map_find(&table->owners, key_unique_rest(&rest, column_id, value_key));
+    struct staged_row *row = map_find(&table->owners, key_unique_rest(&rest, unique_id, value_key));
     buf_release(&rest);
     bool is_owner = row != NULL && row->newest != NULL && !staged_is_deleted(row->newest) &&
-                    has_value(table, row->newest->op, column_id, value_key);
+                    has_value(table, row->newest->op, unique_id, value_key);
     return is_owner ? row : NULL;
 }
 
 static void own_value(struct staged *staged, struct staged_table *table, struct staged_row *row,
                       const struct row_unique *unique)
 {
-    uint32_t column_id = table->schema->columns[unique->column].id;
-    (void)map_put(&table->owners, key_unique_rest(&staged->key, column_id, unique->new_key), row);
+    uint32_t unique_id = table->schema->uniques[unique->constraint].id;
+    (void)map_put(&table->owners, key_unique_rest(&staged->key, unique_id, unique->new_key), row);
 }
 
 /* The newest version of another live row that has the value, in the view with the staged rows over
@@ -209,16 +208,16 @@ static status find_other_owner(struct staged *staged, const struct staged_table 
                                const struct staged_row *row, const struct row_unique *unique,
                                uint64_t *seq, struct error *err)
 {
-    uint32_t column_id = table->schema->columns[unique->column].id;
+    uint32_t unique_id = table->schema->uniques[unique->constraint].id;
     *seq = 0;
-    const struct staged_row *owner = staged_owner(table, column_id, unique->new_key);
+    const struct staged_row *owner = staged_owner(table, unique_id, unique->new_key);
     if (owner != NULL && owner != row) {
         *seq = owner->newest->op->seq;
         return STATUS_IS_OK;
     }
     bool found = false;
     str key = {0};
-    TRY(unique_find_entry(staged->store, staged->view, &table->part, column_id, unique->new_key,
+    TRY(unique_find_entry(staged->store, staged->view, &table->part, unique_id, unique->new_key,
                           KV_MAY_BLOCK, &staged->arena, &found, &key, err));
     if (!found || staged_find(table, key) != NULL) { /* a staged one gave it up */
         return STATUS_IS_OK;
@@ -270,7 +269,7 @@ static void own_again(struct staged *staged, struct staged_version *undone)
 {
     struct staged_row *row = undone->row;
     struct staged_table *table = undone->table;
-    unsigned count = row->newest != NULL ? unique_count(table->schema) : 0;
+    unsigned count = row->newest != NULL ? table->schema->unique_count : 0;
     for (unsigned i = 0; i < count; i++) {
         const struct row_unique *unique = &row->newest->op->unique[i];
         if (unique->has_new) {
@@ -335,10 +334,10 @@ const struct staged_version *staged_find(const struct staged_table *table, str k
     return row != NULL ? row->newest : NULL;
 }
 
-bool staged_find_unique(const struct staged_table *table, uint32_t column_id, str value_key,
+bool staged_find_unique(const struct staged_table *table, uint32_t unique_id, str value_key,
                         str *owner_key)
 {
-    const struct staged_row *row = staged_owner(table, column_id, value_key);
+    const struct staged_row *row = staged_owner(table, unique_id, value_key);
     *owner_key = row != NULL ? row->key : *owner_key;
     return row != NULL;
 }

@@ -60,8 +60,8 @@ const struct staged_table *staged_find_table(const struct staged *staged,
                                              const struct table_part *part);
 /* The newest staged version of a key; NULL: ask the view. */
 const struct staged_version *staged_find(const struct staged_table *table, str key);
-/* The key of the staged live row that has a value in a UNIQUE column (unique.h). */
-bool staged_find_unique(const struct staged_table *table, uint32_t column_id, str value_key,
+/* The key of the staged live row that has a value of a UNIQUE constraint (unique.h). */
+bool staged_find_unique(const struct staged_table *table, uint32_t unique_id, str value_key,
                         str *owner_key);
 /* Keys that were ever staged: an upper bound for estimates. */
 size_t staged_row_count(const struct staged_table *table);

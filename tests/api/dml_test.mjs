@@ -116,6 +116,25 @@ test('of 8 clients that insert one UNIQUE value exactly one gets in', async () =
   assert.equal(await count(t), 5);
 });
 
+test('of 8 clients that insert one pair of values that is UNIQUE together exactly one gets in, also by ON CONFLICT and COMMIT', async () => {
+  const t = await table('id BIGINT PRIMARY KEY, a TEXT, b INT, n INT DEFAULT 0, UNIQUE (a, b)');
+  for (let round = 0; round < 6; round++) {
+    const dresses = [(sql) => sql, (sql) => `BEGIN; ${sql}; COMMIT`];
+    const insert = (i) => dresses[round % 2](`INSERT INTO ${t} (id, a, b) VALUES (${round * 8 + i}, 'm', ${round})`);
+    const replies = await Promise.all(Array.from({ length: 8 }, (_, i) => post(insert(i))));
+    assert.equal(replies.filter((r) => r.body.status === 'success').length, 1);
+    for (const r of replies.filter((x) => x.body.status !== 'success')) {
+      assert.match(r.body.error.message, new RegExp(`Unique constraint violation: value '\\(m, ${round}\\)' already exists in columns '\\(a, b\\)'`));
+    }
+    if (round === 3) await server.exec(`STORAGE FLUSH TABLE ${t}`);
+  }
+  assert.equal(await count(t), 6);
+  const upserts = await Promise.all(Array.from({ length: 8 }, (_, i) => post(`INSERT INTO ${t} VALUES (${100 + i}, 'u', 1, 1) ON CONFLICT (a, b) DO UPDATE SET n = ${t.slice(4)}.n + 1`)));
+  const done = upserts.filter((r) => r.body.status === 'success').length;
+  for (const r of upserts.filter((x) => x.body.status !== 'success')) assert.match(r.body.error.message, /Conflict: /); // lost four races in a row
+  assert.deepEqual(await server.rows(`SELECT n FROM ${t} WHERE a = 'u'`), [{ n: done }]);
+});
+
 test('UNIQUE and ON CONFLICT within one transaction see its own rows', async () => {
   const t = await table('id BIGINT PRIMARY KEY, mail TEXT UNIQUE, n INT');
   await server.exec(`BEGIN; INSERT INTO ${t} VALUES (1, 'a', 1); INSERT INTO ${t} VALUES (2, 'a', 5) ON CONFLICT (mail) DO UPDATE SET n = EXCLUDED.n; COMMIT`);

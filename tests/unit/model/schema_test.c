@@ -60,6 +60,34 @@ TEST(schema_append_json_is_the_contract_text)
     buf_release(&json);
 }
 
+TEST(schema_create_lists_unique_columns_and_then_sets_of_them)
+{
+    struct column columns[] = {column(1, "id", TYPE_BIGINT), column(2, "a", TYPE_TEXT),
+                               column(3, "b", TYPE_INT), column(4, "c", TYPE_INT)};
+    columns[0].is_primary_key = true;
+    columns[1].unique_sets = 1;
+    columns[2].unique_sets = 1 | 1u << 31;
+    columns[3].unique_sets = 1u << 31;
+    columns[3].is_unique = true;
+    struct schema *schema =
+        schema_create((table_id){7}, 1, TABLE_USER, STR_LIT("n"), STR_LIT("t"), columns, 4);
+    EXPECT_UINT(schema->unique_count, 3);
+    EXPECT_UINT(schema->uniques[0].id, 4);
+    EXPECT_UINT(schema->uniques[0].column_count, 1);
+    EXPECT_UINT(schema->uniques[0].columns[0], 3);
+    EXPECT_UINT(schema->uniques[1].id, UNIQUE_SET_ID);
+    EXPECT_UINT(schema->uniques[1].column_count, 2);
+    EXPECT_UINT(schema->uniques[1].columns[1], 2);
+    EXPECT_UINT(schema->uniques[2].id, UNIQUE_SET_ID + 31);
+    EXPECT_UINT(schema->uniques[2].columns[0], 2);
+    struct buf json;
+    buf_init(&json);
+    schema_append_json(&json, schema);
+    EXPECT(str_find(buf_str(&json), STR_LIT("\"unique_sets\":[0,31]}")) > 0);
+    buf_release(&json);
+    schema_give(schema);
+}
+
 TEST(schema_system_columns_depend_on_the_kind)
 {
     struct schema *user = two_columns(TABLE_USER);
@@ -149,6 +177,7 @@ static void expect_same(const struct schema *a, const struct schema *b)
         EXPECT(x->is_nullable == y->is_nullable);
         EXPECT(x->is_primary_key == y->is_primary_key);
         EXPECT(x->is_unique == y->is_unique);
+        EXPECT_UINT(x->unique_sets, y->unique_sets);
         EXPECT_INT(x->default_kind, y->default_kind);
         expect_same_values(&x->default_value, &y->default_value);
         expect_same_values(&x->absent_value, &y->absent_value);
@@ -232,6 +261,19 @@ static struct value special_value(struct rng *rng, struct type type)
     return v;
 }
 
+/* A UNIQUE constraint over the columns whose types allow it, when there are two. */
+static void add_random_set(struct rng *rng, struct column *columns, unsigned count)
+{
+    uint32_t set = UINT32_C(1) << rng_below(rng, LIMIT_UNIQUE_SETS);
+    unsigned members = 0;
+    for (unsigned i = 0; i < count; i++) {
+        members += type_is_keyable(columns[i].type.id) ? 1 : 0;
+    }
+    for (unsigned i = 0; i < count && members > 1; i++) {
+        columns[i].unique_sets = type_is_keyable(columns[i].type.id) ? set : 0;
+    }
+}
+
 TEST(schema_from_json_of_random_schemas_is_the_same_schema)
 {
     struct rng rng;
@@ -258,6 +300,7 @@ TEST(schema_from_json_of_random_schemas_is_the_same_schema)
         columns[0].default_value = value_null(columns[0].type);
         columns[0].absent_value = value_null(columns[0].type);
         columns[0].is_primary_key = true;
+        add_random_set(&rng, columns, count);
         struct schema *schema =
             schema_create((table_id){9}, 1 + round, (enum table_kind)(round % 4), STR_LIT("n"),
                           STR_LIT("t"), columns, count);
@@ -336,6 +379,9 @@ TEST(schema_from_json_of_a_damaged_text_is_corrupt)
         {"\"is_nullable\":true", "\"is_nullable\":truer"},
         {"\"is_partition_key\":false", "\"is_partition_key\":false,\"absent_value\":\"x\""},
         {"\"is_primary_key\":false,", ""},
+        {"\"is_partition_key\":false", "\"is_partition_key\":false,\"unique_sets\":[0]"},
+        {"\"is_partition_key\":false", "\"is_partition_key\":false,\"unique_sets\":[32]"},
+        {"\"is_partition_key\":false", "\"is_partition_key\":false,\"unique_sets\":1"},
         {"\"Int\",", "{\"Embedding\":2},"},
     };
     struct buf buf;

@@ -128,6 +128,38 @@ TEST(on_conflict_on_a_unique_column_finds_its_row)
     rig_close(&rig);
 }
 
+TEST(on_conflict_of_unique_columns_together_finds_the_row_that_has_them)
+{
+    open_with_table("id BIGINT PRIMARY KEY, a INT, b INT, n INT, UNIQUE (a, b)");
+    rig_do_as(&rig, "alice", "INSERT INTO t VALUES (1, 1, 1, 0), (2, 1, 2, 0)");
+    rig_flush(&rig, "app", "t", "alice");
+    EXPECT_ROWS(&rig, "alice",
+                "INSERT INTO t VALUES (3, 1, 1, 5), (4, 2, 1, 5) ON CONFLICT (b, a) DO UPDATE SET "
+                "n = EXCLUDED.n",
+                "Inserted 2 row(s)");
+    EXPECT_ROWS(&rig, "alice",
+                "INSERT INTO t VALUES (5, 1, 2, 9), (6, 3, 3, 9), (7, 3, 3, 9), (8, 1, NULL, 9) ON "
+                "CONFLICT DO NOTHING",
+                "Inserted 2 row(s)");
+    EXPECT_ROWS(&rig, "alice",
+                "INSERT INTO t VALUES (9, 6, 6, 9), (10, 6, 6, 9) ON CONFLICT (a, b) DO UPDATE SET "
+                "n = 1",
+                FAILED "Constraint violation: ON CONFLICT DO UPDATE command cannot affect row a "
+                       "second time");
+    EXPECT_ROWS(&rig, "alice", "INSERT INTO t VALUES (1, 1, 2, 1) ON CONFLICT (id) DO NOTHING",
+                "Inserted 0 row(s)");
+    EXPECT_ROWS(&rig, "alice", "INSERT INTO t VALUES (9, 1, 2, 1) ON CONFLICT (id) DO NOTHING",
+                FAILED "Constraint violation: Unique constraint violation: value '(1, 2)' already "
+                       "exists in columns '(a, b)'");
+    EXPECT_ROWS(&rig, "alice", "INSERT INTO t VALUES (9, 1, 2, 1) ON CONFLICT (a) DO NOTHING",
+                FAILED "Invalid operation: there is no unique constraint matching the ON CONFLICT "
+                       "specification: name the primary key or all columns of one UNIQUE "
+                       "constraint");
+    EXPECT_ROWS(&rig, "alice", "SELECT id, n FROM t ORDER BY id",
+                "[[\"1\",5],[\"2\",0],[\"4\",5],[\"6\",9],[\"8\",9]]");
+    rig_close(&rig);
+}
+
 TEST(on_conflict_of_what_is_not_possible_is_refused)
 {
     open_with_table("id BIGINT PRIMARY KEY, a TEXT NOT NULL, n INT");
@@ -135,10 +167,10 @@ TEST(on_conflict_of_what_is_not_possible_is_refused)
     static const char *const cases[][2] = {
         {"INSERT INTO t VALUES (1, 'y', 1) ON CONFLICT (a) DO NOTHING",
          FAILED "Invalid operation: there is no unique constraint matching the ON CONFLICT "
-                "specification: name the primary key or one UNIQUE column"},
+                "specification: name the primary key or all columns of one UNIQUE constraint"},
         {"INSERT INTO t VALUES (1, 'y', 1) ON CONFLICT (id, a) DO NOTHING",
          FAILED "Invalid operation: there is no unique constraint matching the ON CONFLICT "
-                "specification: name the primary key or one UNIQUE column"},
+                "specification: name the primary key or all columns of one UNIQUE constraint"},
         {"INSERT INTO t VALUES (1, 'y', 1) ON CONFLICT (id) DO UPDATE SET id = 2",
          FAILED "Invalid operation: UPDATE cannot modify primary key column 'id'"},
         {"INSERT INTO t VALUES (1, 'y', 1) ON CONFLICT (id) DO UPDATE SET b = 2",

@@ -1,5 +1,6 @@
 /* Goal: DDL of the contract and of spec 002 parses whole, and each mistake gets the contract's
  * text. */
+#include "model/limits.h"
 #include "sql_help.h"
 #include "test.h"
 
@@ -85,6 +86,10 @@ TEST(sql_parse_on_bad_create_table_gives_the_texts_of_the_contract)
          INVALID_TABLE("Invalid FLUSH_POLICY interval '0'. Expected 1..86399")},
         {"CREATE TABLE t (a INT, b INT, PRIMARY KEY (a, b))", ERROR_SYNTAX,
          INVALID_TABLE("Composite PRIMARY KEYs are not supported yet")},
+        {"CREATE TABLE t (a INT, b INT, UNIQUE (b, a, b))", ERROR_SYNTAX,
+         INVALID_TABLE("column 'b' appears twice in a UNIQUE constraint")},
+        {"CREATE TABLE t (a INT, b INT, UNIQUE (b, c))", ERROR_SYNTAX,
+         INVALID_TABLE("UNIQUE column 'c' not found in column list")},
         {"CREATE TABLE t (a INT PRIMARY KEY, b INT PRIMARY KEY)", ERROR_SYNTAX,
          INVALID_TABLE("Multiple PRIMARY KEY definitions found")},
         {"CREATE TABLE t (a INT PRIMARY KEY, PRIMARY KEY (a))", ERROR_SYNTAX,
@@ -240,6 +245,43 @@ TEST(sql_parse_create_table_keeps_columns_defaults_and_options)
     EXPECT_INT(p->options.flush_interval_s.value, 60);
     EXPECT_INT(p->options.deleted_retention_s.value, 7200);
     EXPECT_INT(p->options.bloom_filter_ppm.value, 20000);
+    sql_help_reset();
+}
+
+TEST(sql_parse_create_table_numbers_its_unique_sets)
+{
+    const struct create_table_part *p =
+        &parsed("CREATE TABLE m (id INT PRIMARY KEY, a INT, b INT, c INT, UNIQUE (b, a), "
+                "UNIQUE (c), CONSTRAINT x UNIQUE (b, c))")
+             ->as.create_table;
+    const struct column_def *c = p->columns.items;
+    EXPECT_UINT(p->unique_set_count, 2);
+    EXPECT_UINT(c[0].unique_sets, 0);
+    EXPECT_UINT(c[1].unique_sets, 1);
+    EXPECT_UINT(c[2].unique_sets, 3);
+    EXPECT_UINT(c[3].unique_sets, 2);
+    EXPECT(!c[1].is_unique && !c[2].is_unique && c[3].is_unique);
+    sql_help_reset();
+}
+
+TEST(sql_parse_create_table_takes_32_unique_sets_and_no_more)
+{
+    struct buf text;
+    buf_init(&text);
+    buf_append_c(&text, "CREATE TABLE m (id INT PRIMARY KEY, a INT, b INT");
+    for (unsigned i = 0; i < LIMIT_UNIQUE_SETS; i++) {
+        buf_append_c(&text, ", UNIQUE (a, b)");
+    }
+    size_t full = text.n;
+    buf_append_str(&text, str_of(")", 2)); /* with its NUL */
+    EXPECT_UINT(parsed(text.p)->as.create_table.columns.items[1].unique_sets, UINT32_MAX);
+    text.n = full;
+    buf_append_str(&text, str_of(", UNIQUE (a, id))", 18));
+    const struct bad_text past[] = {
+        {text.p, ERROR_LIMIT,
+         INVALID_TABLE("a table may have 32 UNIQUE constraints of several columns")}};
+    EXPECT_BAD_TEXTS(past);
+    buf_release(&text);
     sql_help_reset();
 }
 
