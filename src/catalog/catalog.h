@@ -43,7 +43,7 @@ struct table {
     uint32_t version; /* newest schema version */
     enum table_access access;
     struct flush_policy flush;
-    uint32_t ttl_s; /* STREAM */
+    uint32_t ttl_s;      /* STREAM */
     uint32_t max_buffer; /* STREAM: rows kept in a partition, the newest; 0: any number */
     bool is_ephemeral;   /* STREAM: rows that nobody watches are not kept */
     uint32_t bloom; /* TABLE_BLOOM_DEFAULT, or 1 + false positives of its filters in millionths; so

@@ -13,6 +13,7 @@
 #include "store/compact.h"
 #include "store/registry.h"
 #include "store/segment.h"
+#include "store/stream.h"
 
 enum {
     BACKOFF_SHIFT_MAX = 16,
@@ -239,8 +240,9 @@ void jobs_close(struct jobs *jobs)
 static void move(struct jobs *jobs, struct job *job, enum job_state to)
 {
     CHECK(job_state_may_move(job->state, to));
-    log_info("jobs", "moved", "job=%s from=%s to=%s table=%s.%s", job->id,
-             job_state_name(job->state), job_state_name(to), job->namespace_name, job->table_name);
+    LOG_FIELDS(job_kind_is_recorded(job->kind) ? LOG_INFO : LOG_DEBUG, "jobs", "moved",
+               "job=%s from=%s to=%s table=%s.%s", job->id, job_state_name(job->state),
+               job_state_name(to), job->namespace_name, job->table_name);
     metric_add(METRIC_JOB_MOVES,
                metric_label_find(METRIC_LABEL_JOB_TYPE, str_from(job_kind_name(job->kind))),
                metric_label_find(METRIC_LABEL_JOB_STATE, str_from(job_state_name(to))), 1);
@@ -597,6 +599,21 @@ static void schedule_compactions(struct jobs *jobs, const struct catalog_snapsho
     map_release(&seen);
 }
 
+static void schedule_trims(struct jobs *jobs, const struct catalog_snapshot *s, struct arena *arena)
+{
+    struct stream_candidate *overfull = NULL;
+    size_t count = 0;
+    struct map seen;
+    map_init(&seen);
+    stream_candidates(jobs->options.store, s, arena, &overfull, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (is_first(&seen, overfull[i].table)) {
+            queue_for(jobs, JOB_STREAM_TRIM, s, overfull[i].table);
+        }
+    }
+    map_release(&seen);
+}
+
 /* Dropped tables whose clean-up failed, was killed, or gave up waiting for a flush. */
 static void schedule_cleanups(struct jobs *jobs, struct arena *arena)
 {
@@ -636,6 +653,7 @@ static void schedule(struct jobs *jobs, bool with_streams)
     const struct catalog_snapshot *s = catalog_take(jobs->options.catalog);
     schedule_flushes(jobs, s, &arena);
     schedule_compactions(jobs, s, &arena);
+    schedule_trims(jobs, s, &arena);
     for (unsigned i = 0; with_streams && i < s->table_count; i++) {
         struct table_totals totals;
         store_totals(jobs->options.store, s->tables[i]->id, &totals);

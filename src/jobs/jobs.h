@@ -1,8 +1,9 @@
 /* jobs/jobs.h -- background work: flush, compaction, clean-up of dropped tables, stream eviction,
  *           sweeps of caches.
  * For:      statements that ask for work (STORAGE FLUSH, DROP TABLE ...), and the scheduler that
- * finds it: flush policies by rows and by time, segments worth merging, expired stream rows.
- * Touches:  store (the doing), the committer (every job has a durable record), the catalog.
+ * finds it: flush policies by rows and by time, segments worth merging, stream rows that expired or
+ * are too many.
+ * Touches:  store (the doing), the committer (jobs have durable records), the catalog.
  * Owns:     its threads and all jobs, finished ones too (the newest JOBS_KEPT_MAX).
  * Threads:  any. A job runs on a job thread with 8 MiB of stack. */
 #ifndef JOBS_JOBS_H

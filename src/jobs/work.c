@@ -18,10 +18,30 @@ static void say(struct work *work, const char *format, ...)
     va_end(args);
 }
 
+static void overfull_owners(struct work *work, struct arena *arena, str **owners, size_t *count)
+{
+    const struct catalog_snapshot *s = catalog_take(work->options->catalog);
+    struct stream_candidate *overfull = NULL;
+    size_t n = 0;
+    stream_candidates(work->options->store, s, arena, &overfull, &n);
+    catalog_give(s);
+    *owners = ARENA_ARRAY(arena, str, n + 1);
+    *count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (overfull[i].table.v == work->job->table.v) {
+            (*owners)[(*count)++] = overfull[i].owner;
+        }
+    }
+}
+
 /* The owners whose partitions this job is for. */
 static void owners_of(struct work *work, struct arena *arena, str **owners, size_t *count)
 {
     struct store *store = work->options->store;
+    if (work->job->kind == JOB_STREAM_TRIM) {
+        overfull_owners(work, arena, owners, count);
+        return;
+    }
     if (work->job->is_forced || work->job->kind != JOB_FLUSH) {
         store_owners(store, work->job->table, arena, owners, count);
         return;
@@ -159,7 +179,8 @@ static status evict(struct work *work, bool *is_skipped, struct error *err)
     status result = STATUS_IS_OK;
     for (size_t i = 0; i < count && status_ok(result) && !is_cancelled(work); i++) {
         uint64_t one = 0;
-        result = stream_evict(work->options->store, work->job->table, owners[i], &one, err);
+        result = stream_evict(work->options->store, work->job->table, owners[i], &work->job->cancel,
+                              &one, err);
         rows += one;
     }
     arena_release(&arena);
@@ -167,8 +188,8 @@ static status evict(struct work *work, bool *is_skipped, struct error *err)
         return cancelled(err);
     }
     *is_skipped = rows == 0;
-    say(work, "Evicted %llu expired rows of %s:%s", (unsigned long long)rows,
-        work->job->namespace_name, work->job->table_name);
+    say(work, "Evicted %llu rows of %s:%s", (unsigned long long)rows, work->job->namespace_name,
+        work->job->table_name);
     return result;
 }
 
@@ -195,6 +216,7 @@ status work_run(struct work *work, bool *is_skipped, struct error *err)
         result = clean_up(work, err);
         break;
     case JOB_STREAM_EVICTION:
+    case JOB_STREAM_TRIM:
         result = evict(work, is_skipped, err);
         break;
     case JOB_CACHE_SWEEP:

@@ -40,8 +40,13 @@ void change_set_give(struct change_set *set); /* NULL allowed */
 struct change_set *change_set_create(const struct table_part *part, uint32_t schema_version,
                                      const struct change *changes, unsigned count);
 
-/* Who is told. Both run on the committer thread and must not block. */
+/* Who is told. All run on the committer thread and must not block. */
 struct change_sink {
+    /* Does anybody wait for changes of this table in this partition? Asked while a request with new
+     * rows of an ephemeral STREAM table is evaluated, once for all rows of the partition: "no"
+     * discards them. Whoever was registered before the request was submitted is seen; for one who
+     * registers meanwhile they are either kept and told, or discarded. NULL: nobody does. */
+    bool (*is_watched)(void *context, table_id table, str partition);
     /* While the request is evaluated; may add to the batch. Not OK refuses the request. NULL: none.
      */
     status (*before)(void *context, struct commit_txn *txn, struct change_set *set,

@@ -357,26 +357,29 @@ static enum change_op op_change(const struct row_op *op)
     return op->kind == ROW_DELETE ? CHANGE_DELETE : op->was_live ? CHANGE_UPDATE : CHANGE_INSERT;
 }
 
-static status op_apply(struct part_txn *p, const struct row_write_table *t, struct row_op *op,
-                       uint64_t first_seq, struct change *change, struct error *err)
+/* The results of an op and what only the commit knows of its row. */
+static void op_number(struct row_op *op, const struct row_found *found, struct commit_txn *txn)
 {
-    struct row_found found;
-    TRY(op_find(p, t, op, &found, err));
-    TRY(row_op_check(t, op, &found, first_seq, err));
+    op->seq = commit_next_seq(txn);
+    op->old_seq = found->exists ? found->seq : 0;
+    op->was_live = found->is_live;
+    row_op_set_updated(op, commit_now_us(txn));
+}
+
+static status op_write(struct part_txn *p, const struct row_write_table *t, struct row_op *op,
+                       const struct row_found *found, struct change *change, struct error *err)
+{
     if (op->unique != NULL) {
         TRY(unique_free(p, t->schema, op->key, op->unique, t->unique_count, err));
     }
     bool is_stream = t->part.table->kind == TABLE_STREAM;
-    str old_row = found.is_live && found.seq == op->expect_seq ? op->old_row : str_of(NULL, 0);
-    if (found.exists && is_stream) {
-        TRY(part_remove_row(p, found.seq, &old_row, err));
-    } else if (found.exists) {
-        TRY(part_supersede(p, found.seq, &old_row, err));
+    str old_row = found->is_live && found->seq == op->expect_seq ? op->old_row : str_of(NULL, 0);
+    if (found->exists && is_stream) {
+        TRY(part_remove_row(p, found->seq, &old_row, err));
+    } else if (found->exists) {
+        TRY(part_supersede(p, found->seq, &old_row, err));
     }
-    op->seq = commit_next_seq(p->txn);
-    op->old_seq = found.exists ? found.seq : 0;
-    op->was_live = found.is_live;
-    row_op_set_updated(op, commit_now_us(p->txn));
+    op_number(op, found, p->txn);
     str row = str_of(op->row, op->row_bytes);
     bool has_key = t->schema->primary_key >= 0;
     if (is_stream && op->kind == ROW_DELETE) {
@@ -394,29 +397,49 @@ static status op_apply(struct part_txn *p, const struct row_write_table *t, stru
                               .seq = op->seq,
                               .old_seq = op->old_seq,
                               .key = op->key,
-                              .old_row = found.is_live ? old_row : str_of(NULL, 0),
+                              .old_row = found->is_live ? old_row : str_of(NULL, 0),
                               .new_row = row};
     return STATUS_IS_OK;
 }
 
-static status table_apply_ops(struct part_txn *p, struct row_write_table *t, uint64_t first_seq,
-                              struct change *changes, struct error *err)
+/* Are new rows of the table kept? Those of an ephemeral one only for who watches its partition. */
+static bool keeps_new_rows(const struct row_write_table *t)
 {
+    const struct change_sink *sink = &t->write->store->sink;
+    return !t->part.table->is_ephemeral ||
+           (sink->is_watched != NULL &&
+            sink->is_watched(sink->context, t->part.table->id, t->part.prefix));
+}
+
+/* A new row that is not kept is one that expired at once: checked and numbered as every row, then
+ * neither written nor told. *count: of the changes. */
+static status table_apply_ops(struct part_txn *p, struct row_write_table *t, uint64_t first_seq,
+                              struct change *changes, unsigned *count, struct error *err)
+{
+    bool keeps_new = keeps_new_rows(t);
+    *count = 0;
     for (size_t i = 0; i < t->op_count; i++) {
-        TRY(op_apply(p, t, &t->ops[i], first_seq, &changes[i], err));
+        struct row_op *op = &t->ops[i];
+        struct row_found found;
+        TRY(op_find(p, t, op, &found, err));
+        TRY(row_op_check(t, op, &found, first_seq, err));
+        if (!keeps_new && op->kind == ROW_INSERT) {
+            op_number(op, &(struct row_found){0}, p->txn);
+        } else {
+            TRY(op_write(p, t, op, &found, &changes[(*count)++], err));
+        }
     }
     return STATUS_IS_OK;
 }
 
 static status tell_sink(struct store *store, struct commit_txn *txn, struct store_change *out,
                         const struct row_write_table *t, const struct change *changes,
-                        struct error *err)
+                        unsigned count, struct error *err)
 {
-    if (store->sink.before == NULL && store->sink.after == NULL) {
+    if (count == 0 || (store->sink.before == NULL && store->sink.after == NULL)) {
         return STATUS_IS_OK;
     }
-    struct change_set *set =
-        change_set_create(&t->part, t->schema->version, changes, (unsigned)t->op_count);
+    struct change_set *set = change_set_create(&t->part, t->schema->version, changes, count);
     store_change_add_set(out, set);
     return store->sink.before != NULL ? store->sink.before(store->sink.context, txn, set, err)
                                       : STATUS_IS_OK;
@@ -431,17 +454,19 @@ static status table_apply(struct commit_txn *txn, struct row_write_table *t, uin
     }
     registry_note_write(&t->write->store->registry, t->part.table->id, commit_last_seq(txn) + 1);
     struct change *changes = ARENA_ARRAY(commit_arena(txn), struct change, t->op_count);
+    unsigned count = 0;
     struct part_txn p;
     status result = part_txn_open(&p, txn, &t->part, err);
     if (status_ok(result)) {
-        result = table_apply_ops(&p, t, first_seq, changes, err);
+        result = table_apply_ops(&p, t, first_seq, changes, &count, err);
     }
     if (status_ok(result)) {
         store_change_add_state(out, &p);
         t->write->last_seq = t->ops[t->op_count - 1].seq;
     }
     part_txn_close(&p);
-    return status_ok(result) ? tell_sink(t->write->store, txn, out, t, changes, err) : result;
+    return status_ok(result) ? tell_sink(t->write->store, txn, out, t, changes, count, err)
+                             : result;
 }
 
 /* The UNIQUE values of one table's rows, once every row of the request gave up what it had. */

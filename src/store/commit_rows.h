@@ -10,6 +10,8 @@
  *             CONFLICT    an update or delete (or an op that `yields`) lost a race, or the schema
  *                         version is not the newest: bind and run the statement again
  *             LIMIT       the request is over LIMIT_COMMIT_BYTES
+ *           New rows of an ephemeral STREAM table that nobody watches (change_sink.is_watched) are
+ *           checked like others and get their `_seq`; the request is OK, and they are not kept.
  * Again:    a row_write may be evaluated later than it was made (staged by a transaction, COMMIT):
  *           everything that is checked is in its tables and ops. Evaluated each time: the schema
  *           version, absent or expect_seq of each key, the UNIQUE values, `_seq`, `_updated`.

@@ -2,11 +2,12 @@
 #include "store/stream.h"
 #include "model/row.h"
 #include "store/commit_part.h"
+#include "store/read.h"
 #include "store/store_private.h"
 
 enum { EVICT_ROWS_MAX = 1000 }; /* of one commit */
 
-struct expired_row {
+struct old_row {
     uint64_t seq;
     str key; /* empty in a table without a key */
 };
@@ -16,17 +17,24 @@ struct evict_request {
     struct store *store;
     const struct table_part *part;
     bool has_key;
-    struct expired_row rows[EVICT_ROWS_MAX];
+    uint64_t rows_max;    /* of the partition */
+    uint64_t expired_seq; /* rows with a lower one are past their TTL */
+    uint64_t from_seq;    /* no row with a lower one is left: commits before this one took them */
+    struct old_row rows[EVICT_ROWS_MAX];
     unsigned count;
     uint64_t evicted;
 };
 
-/* A row may have been removed or replaced since the view: then `r` is gone. */
-static status evict_row(struct evict_request *r, struct part_txn *p, const struct expired_row *row,
+/* A row may have been removed or replaced since the view: then `r` is gone. So may others, which
+ * leaves no row over the bound: then it stays. */
+static status evict_row(struct evict_request *r, struct part_txn *p, const struct old_row *row,
                         struct error *err)
 {
     str bytes = {0};
     bool found = false;
+    if (row->seq >= r->expired_seq && p->state.hot_rows <= r->rows_max) {
+        return STATUS_IS_OK;
+    }
     TRY(part_get_number(p, KEY_ROW, row->seq, &bytes, &found, err));
     if (!found) {
         return STATUS_IS_OK;
@@ -77,57 +85,75 @@ static status row_key(struct store *store, const struct table *table, str bytes,
     return result;
 }
 
-/* The oldest expired rows, at most EVICT_ROWS_MAX. */
-static status collect_expired(struct evict_request *r, struct kv_view *view, struct arena *arena,
-                              struct error *err)
+/* The next row of the cursor goes to the list; *is_done: it stays, and so do all after it. */
+static status collect_row(struct evict_request *r, str key, str bytes, uint64_t over,
+                          struct buf *scratch, struct arena *arena, bool *is_done,
+                          struct error *err)
+{
+    struct old_row *row = &r->rows[r->count];
+    if (!key_number(key, &row->seq)) {
+        return error_set(err, ERROR_CORRUPT, "a row key of %zu bytes cannot be read", key.n);
+    }
+    *is_done = row->seq >= r->expired_seq && r->count >= over;
+    if (*is_done) {
+        return STATUS_IS_OK;
+    }
+    if (r->has_key) {
+        TRY(row_key(r->store, r->part->table, bytes, scratch, err));
+        row->key = arena_copy(arena, buf_str(scratch));
+    }
+    r->count++;
+    return STATUS_IS_OK;
+}
+
+/* The oldest rows that are expired or over the bound, at most EVICT_ROWS_MAX. */
+static status collect(struct evict_request *r, struct kv_view *view, struct arena *arena,
+                      struct error *err)
 {
     const struct table_part *part = r->part;
-    int64_t ttl_us = (int64_t)part->table->ttl_s * 1000000;
-    uint64_t first_visible = snowflake_at(clock_wall_us(r->store->options.clock) - ttl_us);
+    struct table_read *read = NULL;
+    TRY(table_read_open(r->store, view, part, (struct cold_slot){0}, KV_MAY_BLOCK, arena, &read,
+                        err));
+    uint64_t rows = read->state.hot_rows;
+    uint64_t over = rows > r->rows_max ? rows - r->rows_max : 0;
     struct buf lo;
     struct buf hi;
-    struct buf row_key_bytes;
+    struct buf scratch;
     buf_init(&lo);
     buf_init(&hi);
-    buf_init(&row_key_bytes);
+    buf_init(&scratch);
     struct kv_cursor *cursor =
-        kv_cursor_open(view, part->family, part_number_key(&lo, part, KEY_ROW, 0),
-                       part_number_key(&hi, part, KEY_ROW, first_visible), KV_FORWARD);
+        kv_cursor_open(view, part->family, part_number_key(&lo, part, KEY_ROW, r->from_seq),
+                       key_build_end(&hi, part->prefix, KEY_ROW, part->table->id), KV_FORWARD);
     str key;
     str bytes;
+    bool is_done = false;
     status result = STATUS_IS_OK;
     r->count = 0;
-    while (r->count < EVICT_ROWS_MAX && kv_cursor_next(cursor, &key, &bytes, &result, err)) {
-        struct expired_row *row = &r->rows[r->count];
-        if (!key_number(key, &row->seq)) {
-            result = error_set(err, ERROR_CORRUPT, "a row key of %zu bytes cannot be read", key.n);
-        } else if (r->has_key) {
-            result = row_key(r->store, part->table, bytes, &row_key_bytes, err);
-            row->key = arena_copy(arena, buf_str(&row_key_bytes));
-        }
-        if (!status_ok(result)) {
-            break;
-        }
-        r->count++;
+    while (!is_done && r->count < EVICT_ROWS_MAX && status_ok(result) &&
+           kv_cursor_next(cursor, &key, &bytes, &result, err)) {
+        result = collect_row(r, key, bytes, over, &scratch, arena, &is_done, err);
     }
     kv_cursor_close(cursor);
-    buf_release(&row_key_bytes);
+    buf_release(&scratch);
     buf_release(&hi);
     buf_release(&lo);
     return result;
 }
 
+/* One commit. */
 static status evict_some(struct evict_request *r, struct error *err)
 {
     struct arena arena;
     arena_init(&arena);
     struct kv_view *view = kv_view_open(r->store->options.kv);
-    status result = collect_expired(r, view, &arena, err);
+    status result = collect(r, view, &arena, err);
     kv_view_close(view);
     if (status_ok(result) && r->count > 0) {
         r->request = (struct commit_request){
             .apply = evict_apply, .publish = store_publish, .durability = COMMIT_SYNC};
         result = commit_submit_wait(r->store->options.committer, &r->request);
+        r->from_seq = r->rows[r->count - 1].seq + 1;
         if (!status_ok(result) && err != NULL) {
             *err = r->request.error;
         }
@@ -136,8 +162,15 @@ static status evict_some(struct evict_request *r, struct error *err)
     return result;
 }
 
-static status evict_part(struct store *store, const struct table_part *part, uint64_t *evicted,
-                         struct error *err)
+static void set_bounds(struct evict_request *r, const struct table *table)
+{
+    int64_t now_us = clock_wall_us(r->store->options.clock);
+    r->rows_max = table->max_buffer > 0 ? table->max_buffer : UINT64_MAX;
+    r->expired_seq = table->ttl_s > 0 ? snowflake_at(now_us - (int64_t)table->ttl_s * 1000000) : 0;
+}
+
+static status evict_part(struct store *store, const struct table_part *part,
+                         const atomic_count *cancel, uint64_t *evicted, struct error *err)
 {
     struct schema *schema = NULL;
     TRY(catalog_table_schema(store->options.catalog, part->table, &schema, err));
@@ -145,69 +178,78 @@ static status evict_part(struct store *store, const struct table_part *part, uin
     r->store = store;
     r->part = part;
     r->has_key = schema->primary_key >= 0;
+    set_bounds(r, part->table);
     schema_give(schema);
     status result = STATUS_IS_OK;
     do {
         r->evicted = 0;
         result = evict_some(r, err);
-        *evicted += r->evicted;
-    } while (status_ok(result) && r->count == EVICT_ROWS_MAX);
+        *evicted += status_ok(result) ? r->evicted : 0;
+    } while (status_ok(result) && r->count == EVICT_ROWS_MAX &&
+             (cancel == NULL || atomic_count_get(cancel) == 0));
     mem_free(r);
     return result;
 }
 
-static status evict_in(struct store *store, const struct catalog_snapshot *snapshot, table_id id,
-                       str owner, uint64_t *evicted, struct error *err)
+status stream_evict(struct store *store, table_id id, str owner, const atomic_count *cancel,
+                    uint64_t *evicted, struct error *err)
 {
+    *evicted = 0;
+    struct arena arena;
+    arena_init(&arena);
+    const struct catalog_snapshot *snapshot = catalog_take(store->options.catalog);
     const struct table *table = snapshot_find_table_id(snapshot, id);
-    if (table == NULL || table->kind != TABLE_STREAM) {
-        return error_set(err, ERROR_NOT_FOUND, "there is no STREAM table %lu", (unsigned long)id.v);
-    }
-    if (table->ttl_s == 0) {
-        return STATUS_IS_OK;
-    }
-    struct arena arena;
-    arena_init(&arena);
-    struct table_part part;
-    table_part_init(&part, table, owner, &arena);
-    status result = evict_part(store, &part, evicted, err);
-    arena_release(&arena);
-    return result;
-}
-
-status stream_evict(struct store *store, table_id table, str owner, uint64_t *evicted,
-                    struct error *err)
-{
-    *evicted = 0;
-    const struct catalog_snapshot *snapshot = catalog_take(store->options.catalog);
-    status result = evict_in(store, snapshot, table, owner, evicted, err);
-    catalog_give(snapshot);
-    return result;
-}
-
-status stream_evict_all(struct store *store, const atomic_count *cancel, uint64_t *evicted,
-                        struct error *err)
-{
-    *evicted = 0;
-    struct arena arena;
-    arena_init(&arena);
-    struct registry_part *parts = NULL;
-    size_t count = 0;
-    registry_list(&store->registry, (table_id){0}, &arena, &parts, &count);
-    const struct catalog_snapshot *snapshot = catalog_take(store->options.catalog);
     status result = STATUS_IS_OK;
-    for (size_t i = 0; i < count && status_ok(result); i++) {
-        const struct table *table = snapshot_find_table_id(snapshot, parts[i].table);
-        if (table == NULL || table->kind != TABLE_STREAM || parts[i].state.hot_rows == 0) {
-            continue;
-        }
-        if (cancel != NULL && atomic_count_get(cancel) != 0) {
-            break;
-        }
-        result = evict_in(store, snapshot, table->id, registry_part_owner(&parts[i], &arena),
-                          evicted, err);
+    if (table == NULL || table->kind != TABLE_STREAM) {
+        result =
+            error_set(err, ERROR_NOT_FOUND, "there is no STREAM table %lu", (unsigned long)id.v);
+    } else {
+        struct table_part part;
+        table_part_init(&part, table, owner, &arena);
+        result = evict_part(store, &part, cancel, evicted, err);
     }
     catalog_give(snapshot);
     arena_release(&arena);
     return result;
+}
+
+/* -- finding work -------------------------------------------------------------------------------
+ */
+
+static bool has_bounded_stream(const struct catalog_snapshot *snapshot)
+{
+    for (unsigned i = 0; i < snapshot->table_count; i++) {
+        if (snapshot->tables[i]->max_buffer > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_overfull(const struct table *table, const struct table_state *state)
+{
+    uint64_t slack = table->max_buffer / 10;
+    slack = slack > STREAM_SLACK_ROWS ? slack : STREAM_SLACK_ROWS;
+    return table->max_buffer > 0 && state->hot_rows > table->max_buffer + slack;
+}
+
+void stream_candidates(struct store *store, const struct catalog_snapshot *snapshot,
+                       struct arena *arena, struct stream_candidate **out, size_t *count)
+{
+    *out = NULL;
+    *count = 0;
+    if (!has_bounded_stream(snapshot)) {
+        return;
+    }
+    struct registry_part *parts = NULL;
+    size_t part_count = 0;
+    registry_list(&store->registry, (table_id){0}, arena, &parts, &part_count);
+    *out = ARENA_ARRAY(arena, struct stream_candidate, part_count + 1);
+    for (size_t i = 0; i < part_count; i++) {
+        const struct table *table = snapshot_find_table_id(snapshot, parts[i].table);
+        if (table != NULL && is_overfull(table, &parts[i].state)) {
+            (*out)[(*count)++] = (struct stream_candidate){
+                .table = table->id, .owner = registry_part_owner(&parts[i], arena)};
+        }
+    }
 }

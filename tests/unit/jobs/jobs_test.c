@@ -4,6 +4,7 @@
  * (kv_mem, fake cold tier, a clock moved by hand); at the end a storm with real threads. */
 #include "jobs/jobs.h"
 #include "store/segment.h"
+#include "store/stream.h"
 #include "test.h"
 #include "unit/store/world.h"
 
@@ -146,6 +147,7 @@ static table_id make_table(const char *name, enum table_kind kind, struct flush_
                                     .kind = kind,
                                     .flush = policy,
                                     .ttl_s = ttl_s,
+                                    .max_buffer = w.max_buffer,
                                     .columns = columns,
                                     .column_count = 2};
     table_id table = {0};
@@ -688,13 +690,44 @@ TEST(scheduler_evicts_expired_stream_rows)
     run_all();
     struct found found = newest(JOB_STREAM_EVICTION);
     EXPECT_UINT(found.count, 1);
-    EXPECT_STR(str_from(found.job.message), "Evicted 1 expired rows of app:e");
+    EXPECT_STR(str_from(found.job.message), "Evicted 1 rows of app:e");
     struct table_totals totals;
     store_totals(w.store, table, &totals);
     EXPECT_UINT(totals.hot_rows, 1);
     fake_clock_advance(&w.clock, 60 * TICK_US);
     run_all();
     EXPECT_UINT(newest(JOB_STREAM_EVICTION).count, 2);
+    close_all();
+}
+
+static uint64_t hot_rows_of(table_id table)
+{
+    struct table_totals totals;
+    store_totals(w.store, table, &totals);
+    return totals.hot_rows;
+}
+
+TEST(scheduler_trims_a_stream_well_over_its_bound_within_a_second_without_a_record)
+{
+    open_all();
+    w.max_buffer = STREAM_SLACK_ROWS;
+    table_id table = make_table("b", TABLE_STREAM, (struct flush_policy){0}, 3600);
+    w.max_buffer = 0;
+    for (int i = 0; i < 2 * STREAM_SLACK_ROWS; i++) {
+        insert_into(table, "alice", i);
+    }
+    insert_into(table, "bob", 1);
+    next_round();
+    EXPECT_UINT(hot_rows_of(table), 2 * STREAM_SLACK_ROWS + 1); /* not yet worth it */
+    insert_into(table, "alice", 2 * STREAM_SLACK_ROWS);
+    next_round();
+    EXPECT_UINT(hot_rows_of(table), STREAM_SLACK_ROWS + 1); /* the bound, and bob's one */
+    EXPECT_UINT(newest(JOB_STREAM_TRIM).count, 0);
+    insert_into(table, "alice", 2 * STREAM_SLACK_ROWS + 1);
+    fake_clock_advance(&w.clock, 60 * TICK_US);
+    run_all();
+    EXPECT_UINT(hot_rows_of(table), STREAM_SLACK_ROWS + 1); /* one over it goes with the sweep */
+    EXPECT_UINT(newest(JOB_STREAM_EVICTION).count, 1);
     close_all();
 }
 

@@ -2,6 +2,7 @@
  * the sink is told. Method: the store in memory; two statements prepared on the same version. */
 #include "test.h"
 #include "model/limits.h"
+#include "store/stream.h"
 #include "world.h"
 
 static void values_of(struct value out[2], int64_t id, const char *text)
@@ -292,4 +293,140 @@ TEST(stream_delete_removes_the_row_and_update_is_refused)
     part_close(&part);
     world_close(&w);
     change_set_give(kept.set);
+}
+
+/* -- ephemeral -----------------------------------------------------------------------------------
+ */
+
+struct watch {
+    struct kept kept; /* first: keep_after's context */
+    bool is_on;
+    unsigned asked;
+    table_id table;
+    str partition; /* the one that is written */
+    bool is_same_partition;
+};
+
+static bool is_watched(void *context, table_id table, str partition)
+{
+    struct watch *watch = context;
+    watch->asked++;
+    watch->table = table;
+    watch->is_same_partition = str_eq(partition, watch->partition);
+    return watch->is_on;
+}
+
+static unsigned row_count(struct world_part *part)
+{
+    struct world_rows rows;
+    EXPECT_OK(part_read_all(part, NULL, true, &rows, &part->w->err), &part->w->err);
+    return rows.count;
+}
+
+static void open_watched(struct world *w, struct watch *watch, bool is_ephemeral,
+                         struct world_part *part)
+{
+    *watch = (struct watch){0};
+    *w = (struct world){.sink = {.is_watched = is_watched, .after = keep_after, .context = watch}};
+    world_open(w);
+    w->is_ephemeral = is_ephemeral;
+    part_open(w, world_create_table(w, "s", TABLE_STREAM, 60, false), "alice", part);
+    watch->partition = part->part.prefix;
+}
+
+static void close_watched(struct world *w, struct watch *watch, struct world_part *part)
+{
+    part_close(part);
+    world_close(w);
+    change_set_give(watch->kept.set);
+}
+
+TEST(ephemeral_insert_that_nobody_watches_is_answered_and_not_kept)
+{
+    struct world w;
+    struct watch watch;
+    struct world_part part;
+    struct table_totals totals;
+    open_watched(&w, &watch, true, &part);
+    uint64_t first = 0;
+    uint64_t second = 0;
+    EXPECT_OK(part_insert(&part, 1, "a", &first, &w.err), &w.err);
+    EXPECT_OK(part_insert(&part, 1, "a", &second, &w.err), &w.err); /* its key is free */
+    EXPECT(first > 0);
+    EXPECT(second > first);
+    EXPECT_UINT(row_count(&part), 0);
+    EXPECT(watch.kept.set == NULL);
+    EXPECT_UINT(watch.asked, 2);
+    EXPECT_UINT(watch.table.v, part.part.table->id.v);
+    EXPECT(watch.is_same_partition);
+    store_totals(w.store, part.part.table->id, &totals);
+    EXPECT_UINT(totals.partitions, 0); /* nothing at all */
+    close_watched(&w, &watch, &part);
+}
+
+TEST(ephemeral_insert_that_somebody_watches_is_kept_and_told)
+{
+    struct world w;
+    struct watch watch;
+    struct world_part part;
+    open_watched(&w, &watch, true, &part);
+    uint64_t seq = 0;
+    watch.is_on = true;
+    EXPECT_OK(part_insert(&part, 1, "a", &seq, &w.err), &w.err);
+    EXPECT_UINT(row_count(&part), 1);
+    EXPECT_UINT(watch.kept.set->changes[0].seq, seq);
+    watch.is_on = false; /* what is kept stays, and is in the way of its key */
+    EXPECT_STATUS(part_insert(&part, 1, "b", &seq, &w.err), CONSTRAINT);
+    EXPECT_OK(part_insert(&part, 2, "b", &seq, &w.err), &w.err);
+    EXPECT_UINT(row_count(&part), 1);
+    EXPECT_OK(part_delete_row(&part, 0, 1, &seq, &w.err), &w.err); /* a row that is there */
+    EXPECT(watch.kept.set->changes[0].op == CHANGE_DELETE);
+    EXPECT_UINT(row_count(&part), 0);
+    close_watched(&w, &watch, &part);
+}
+
+TEST(ephemeral_insert_over_an_expired_row_leaves_it_to_the_eviction)
+{
+    struct world w;
+    struct watch watch;
+    struct world_part part;
+    open_watched(&w, &watch, true, &part);
+    uint64_t seq = 0;
+    watch.is_on = true;
+    EXPECT_OK(part_insert(&part, 1, "a", &seq, &w.err), &w.err);
+    watch.is_on = false;
+    fake_clock_advance(&w.clock, 70 * 1000000);
+    EXPECT_OK(part_insert(&part, 1, "b", &seq, &w.err), &w.err);
+    uint64_t evicted = 0;
+    EXPECT_OK(stream_evict(w.store, part.part.table->id, STR_LIT("alice"), NULL, &evicted, &w.err),
+              &w.err);
+    EXPECT_UINT(evicted, 1);
+    close_watched(&w, &watch, &part);
+}
+
+TEST(ephemeral_insert_without_a_sink_is_not_kept)
+{
+    struct world w = {0};
+    struct world_part part;
+    uint64_t seq = 0;
+    world_open(&w);
+    w.is_ephemeral = true;
+    part_open(&w, world_create_table(&w, "s", TABLE_STREAM, 60, false), "alice", &part);
+    EXPECT_OK(part_insert(&part, 1, "a", &seq, &w.err), &w.err);
+    EXPECT_UINT(row_count(&part), 0);
+    part_close(&part);
+    world_close(&w);
+}
+
+TEST(stream_insert_that_is_not_ephemeral_is_kept_without_asking)
+{
+    struct world w;
+    struct watch watch;
+    struct world_part part;
+    open_watched(&w, &watch, false, &part);
+    uint64_t seq = 0;
+    EXPECT_OK(part_insert(&part, 1, "a", &seq, &w.err), &w.err);
+    EXPECT_UINT(row_count(&part), 1);
+    EXPECT_UINT(watch.asked, 0);
+    close_watched(&w, &watch, &part);
 }
