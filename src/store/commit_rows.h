@@ -41,9 +41,9 @@ struct row_op {
     char *row; /* encoded new version (delete: tombstone); `_updated` is patched in */
     size_t row_bytes;
     str old_row; /* update, delete: bytes of the version expect_seq */
-    /* One per UNIQUE constraint (write table's unique_count). The old side belongs to expect_seq and
-     * old_row, the new side to row: whoever joins two ops of one key into one keeps the old side of
-     * the first and the new side of the last. */
+    /* One per UNIQUE constraint (write table's unique_count). The old side belongs to expect_seq
+     * and old_row, the new side to row: whoever joins two ops of one key into one keeps the old
+     * side of the first and the new side of the last. */
     struct row_unique *unique;
     bool yields; /* ON CONFLICT: it was read that the key is free, so when it is not any more a race
                     was lost: CONFLICT instead of CONSTRAINT. row_unique.yields: the same */
