@@ -1,4 +1,4 @@
-/* base/pool.c -- a ring of tasks under one lock; idle workers wait on a condition. */
+/* base/pool.c -- a ring of tasks per lane under one lock; idle workers wait on a condition. */
 #include "base/pool.h"
 #include "base/check.h"
 #include "base/mem.h"
@@ -6,6 +6,14 @@
 struct task {
     pool_task_fn *run;
     void *argument;
+    uint64_t number; /* of all that came */
+    enum pool_lane lane;
+};
+
+struct ring {
+    struct task *tasks; /* `capacity` of the pool */
+    unsigned head;
+    unsigned count;
 };
 
 struct worker {
@@ -17,10 +25,11 @@ struct worker {
 struct pool {
     struct lock lock; /* guards all below */
     struct cond wake;
-    struct task *tasks; /* a ring */
-    unsigned capacity;
-    unsigned head;
-    unsigned count;
+    struct ring lanes[POOL_LONG + 1];
+    unsigned capacity; /* of all lanes together */
+    uint64_t task_count;
+    unsigned long_running;
+    unsigned long_running_max;
     bool stopping;
     unsigned worker_count;
     struct worker workers[];
@@ -28,25 +37,51 @@ struct pool {
 
 enum { STACK_BYTES = 8 << 20 };
 
+/* The lane whose oldest task is next; NULL: none that may start now. */
+static struct ring *next_lane(struct pool *pool)
+{
+    struct ring *shorts = &pool->lanes[POOL_SHORT];
+    struct ring *longs = &pool->lanes[POOL_LONG];
+    if (longs->count == 0 || pool->long_running >= pool->long_running_max) {
+        return shorts->count > 0 ? shorts : NULL;
+    }
+    bool is_long_older =
+        shorts->count == 0 || longs->tasks[longs->head].number < shorts->tasks[shorts->head].number;
+    return is_long_older ? longs : shorts;
+}
+
+/* False: the pool ends, and what is left starts on workers that run long tasks. */
+static bool take_task(struct pool *pool, struct task *out)
+{
+    struct ring *lane = next_lane(pool);
+    while (lane == NULL && !pool->stopping) {
+        cond_wait(&pool->wake, &pool->lock);
+        lane = next_lane(pool);
+    }
+    if (lane == NULL) {
+        return false;
+    }
+    *out = lane->tasks[lane->head];
+    lane->head = (lane->head + 1) % pool->capacity;
+    lane->count--;
+    pool->long_running += out->lane == POOL_LONG ? 1 : 0;
+    return true;
+}
+
 static void *run_worker(void *argument)
 {
     struct worker *worker = argument;
     struct pool *pool = worker->pool;
-    for (;;) {
-        lock_take(&pool->lock);
-        while (pool->count == 0 && !pool->stopping) {
-            cond_wait(&pool->wake, &pool->lock);
-        }
-        if (pool->count == 0) {
-            lock_give(&pool->lock);
-            return NULL;
-        }
-        struct task task = pool->tasks[pool->head];
-        pool->head = (pool->head + 1) % pool->capacity;
-        pool->count--;
+    struct task task;
+    lock_take(&pool->lock);
+    while (take_task(pool, &task)) {
         lock_give(&pool->lock);
         task.run(task.argument, worker->number);
+        lock_take(&pool->lock);
+        pool->long_running -= task.lane == POOL_LONG ? 1 : 0;
     }
+    lock_give(&pool->lock);
+    return NULL;
 }
 
 struct pool *pool_create(const char *name, unsigned threads, unsigned queue_max)
@@ -55,8 +90,11 @@ struct pool *pool_create(const char *name, unsigned threads, unsigned queue_max)
     struct pool *pool = mem_alloc_zeroed(sizeof *pool + threads * sizeof pool->workers[0]);
     lock_init(&pool->lock, LOCK_WORKERS);
     cond_init(&pool->wake);
-    pool->tasks = mem_alloc_zeroed(queue_max * sizeof *pool->tasks);
+    for (unsigned i = 0; i <= POOL_LONG; i++) {
+        pool->lanes[i].tasks = mem_alloc_zeroed(queue_max * sizeof(struct task));
+    }
     pool->capacity = queue_max;
+    pool->long_running_max = threads > 1 ? threads - 1 : 1;
     pool->worker_count = threads;
     for (unsigned i = 0; i < threads; i++) {
         pool->workers[i] = (struct worker){.pool = pool, .number = i};
@@ -77,19 +115,28 @@ void pool_destroy(struct pool *pool)
     for (unsigned i = 0; i < pool->worker_count; i++) {
         thread_join(&pool->workers[i].thread);
     }
-    mem_free(pool->tasks);
+    for (unsigned i = 0; i <= POOL_LONG; i++) {
+        mem_free(pool->lanes[i].tasks);
+    }
     cond_release(&pool->wake);
     lock_release(&pool->lock);
     mem_free(pool);
 }
 
-status pool_submit(struct pool *pool, pool_task_fn *task, void *argument)
+static unsigned waiting_count(const struct pool *pool)
+{
+    return pool->lanes[POOL_SHORT].count + pool->lanes[POOL_LONG].count;
+}
+
+status pool_submit(struct pool *pool, enum pool_lane lane, pool_task_fn *task, void *argument)
 {
     lock_take(&pool->lock);
-    bool has_room = pool->count < pool->capacity && !pool->stopping;
+    bool has_room = waiting_count(pool) < pool->capacity && !pool->stopping;
     if (has_room) {
-        pool->tasks[(pool->head + pool->count) % pool->capacity] = (struct task){task, argument};
-        pool->count++;
+        struct ring *ring = &pool->lanes[lane];
+        ring->tasks[(ring->head + ring->count) % pool->capacity] =
+            (struct task){task, argument, pool->task_count++, lane};
+        ring->count++;
         cond_signal(&pool->wake);
     }
     lock_give(&pool->lock);
@@ -99,7 +146,7 @@ status pool_submit(struct pool *pool, pool_task_fn *task, void *argument)
 unsigned pool_waiting(struct pool *pool)
 {
     lock_take(&pool->lock);
-    unsigned count = pool->count;
+    unsigned count = waiting_count(pool);
     lock_give(&pool->lock);
     return count;
 }

@@ -155,7 +155,7 @@ static status take_cells(void *context, const struct value *values, unsigned cou
 static status ask_engine(struct insert *in, struct error *err)
 {
     if (!in->run->may_block) {
-        return run_block(in->run);
+        return run_block_long(in->run);
     }
     struct buf text;
     buf_init(&text);
@@ -346,7 +346,7 @@ status run_insert(struct run *run, struct error *err)
     TRY(query_may_write(&run->session, table, err));
     bool is_long = part->source == INSERT_QUERY || part->row_count > LOOP_ROWS_MAX;
     if (is_long && !run->may_block) {
-        return run_block(run);
+        return run_block_long(run);
     }
     struct schema *schema = NULL;
     TRY(run_table_schema(run, table, &schema, err));

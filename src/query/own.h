@@ -24,6 +24,7 @@ struct query_state_own {
     struct observed observed; /* observe.c */
     uint64_t deadline_us;     /* of a statement that goes alone, see struct run */
     bool goes_alone;
+    bool is_long;                    /* see query_is_long */
     struct write_job *job;           /* pending */
     struct transaction *transaction; /* open; NULL: none */
 };

@@ -174,6 +174,8 @@ struct query {
  * whose write can be prepared from memory, is; all else is WOULD_BLOCK on a loop. `slot` numbers
  * the worker (0..worker_count-1); ignored on a loop. */
 enum query_state query_start(struct query *query, enum query_place place, unsigned slot);
+/* After WOULD_BLOCK or AGAIN: may it take seconds? False: it ends soon, such as a read by key. */
+bool query_is_long(const struct query *query);
 /* After `finished`: DONE or AGAIN. */
 enum query_state query_resume(struct query *query);
 /* Gives back what the query holds (snapshots, schemas, requests). Always called at the end. */

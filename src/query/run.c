@@ -71,6 +71,12 @@ status run_block(struct run *run)
     return status_from(STATUS_UNAVAILABLE);
 }
 
+status run_block_long(struct run *run)
+{
+    run->is_long = true;
+    return run_block(run);
+}
+
 str run_namespace(const struct run *run, str ns)
 {
     return ns.n > 0 ? ns : run->session.namespace_name;
@@ -405,6 +411,7 @@ static enum query_state run_next(struct query *query, enum query_place place, un
             return QUERY_PENDING; /* the query may be on another thread already */
         }
         if (run.is_blocked) {
+            own->is_long = run.is_long;
             error_clear(&query->error);
             rewind_results(query);
             return QUERY_WOULD_BLOCK;
@@ -457,6 +464,7 @@ static enum query_state run_all(struct query *query, enum query_place place, uns
 static enum query_state run_keyed(struct query *query, enum query_place place, unsigned slot)
 {
     if (place == QUERY_ON_LOOP) {
+        query->own->is_long = true;
         return QUERY_WOULD_BLOCK;
     }
     bool answered = false;
@@ -483,6 +491,7 @@ enum query_state query_start(struct query *query, enum query_place place, unsign
     }
     struct query_state_own *own = query->own;
     if (place == QUERY_ON_LOOP && own->count > 1) {
+        own->is_long = true;
         return QUERY_WOULD_BLOCK;
     }
     if (!own->is_authorised && !status_ok(prepare_all(query))) {
@@ -491,6 +500,11 @@ enum query_state query_start(struct query *query, enum query_place place, unsign
         return QUERY_DONE;
     }
     return own->keyed != NULL ? run_keyed(query, place, slot) : run_all(query, place, slot);
+}
+
+bool query_is_long(const struct query *query)
+{
+    return query->own != NULL && query->own->is_long;
 }
 
 enum query_state query_resume(struct query *query)

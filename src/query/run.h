@@ -65,6 +65,7 @@ struct run {
     struct results *results;
     bool may_block; /* on a worker; false: answer UNAVAILABLE with is_blocked set instead */
     bool is_blocked;
+    bool is_long;     /* is_blocked, and it may take long */
     bool is_alone;    /* the only statement: its write may be left pending */
     bool is_pending;  /* set by a handler whose write was submitted without waiting */
     unsigned slot;    /* of the SQL engine; on a worker */
@@ -80,6 +81,8 @@ typedef status run_fn(struct run *run, struct error *err);
 
 /* Says that this cannot be done on a loop: returns UNAVAILABLE and sets is_blocked. */
 MUST_USE status run_block(struct run *run);
+/* The same of what needs the SQL engine, or may take long for other reasons. */
+MUST_USE status run_block_long(struct run *run);
 /* The namespace that a name means: its own or the session's. */
 str run_namespace(const struct run *run, str ns);
 /* Finds a user's table. TABLE_NOT_FOUND; INVALID_OPERATION for system namespaces, with `verb`

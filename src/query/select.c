@@ -77,7 +77,7 @@ status run_select(struct run *run, struct error *err)
         return STATUS_IS_OK;
     }
     if (!run->may_block) {
-        return run_block(run);
+        return run_block_long(run);
     }
     struct to_results to = {.run = run};
     struct engine_rows rows = {&to, begin_results, rows_to_results};
@@ -248,7 +248,7 @@ status run_explain(struct run *run, struct error *err)
         {.name = {"plan_type", 9}, .type = {.id = TYPE_TEXT}},
         {.name = {"plan", 4}, .type = {.id = TYPE_TEXT}}};
     if (!run->may_block) {
-        return run_block(run);
+        return run_block_long(run);
     }
     const struct statement *inner = NULL;
     TRY(sql_parse(run->statement->as.explain.inner, run->arena, &inner, err));

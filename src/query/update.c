@@ -340,7 +340,7 @@ static status change_rows(struct update *u, struct error *err)
         return change_by_key(u, &condition, err);
     }
     if (!u->run->may_block) {
-        return run_block(u->run);
+        return run_block_long(u->run);
     }
     return change_by_query(u, err);
 }

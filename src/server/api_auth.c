@@ -289,7 +289,7 @@ static struct auth_call *open_auth(struct http_call *call)
 static void submit(struct http_call *call, pool_task_fn *work)
 {
     struct server *server = call->server;
-    if (!status_ok(http_submit(call, server->auth_workers, work))) {
+    if (!status_ok(http_submit(call, server->auth_workers, POOL_SHORT, work))) {
         http_add_header(call, "Retry-After", STR_LIT("1"));
         api_answer_flat(call, 429, "rate_limited",
                         STR_LIT("Too many authentication attempts. Please retry shortly."));

@@ -360,7 +360,7 @@ void api_metrics(struct http_call *call)
 {
     struct server *server = call->server;
     buf_clear(&call->out);
-    if (!status_ok(http_submit(call, server->workers, work))) {
+    if (!status_ok(http_submit(call, server->workers, POOL_SHORT, work))) {
         http_add_header(call, "Retry-After", STR_LIT("1"));
         api_answer_flat(call, 503, "unavailable", STR_LIT("The server is busy"));
     }

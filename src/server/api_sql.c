@@ -331,7 +331,8 @@ static void submit(struct http_call *call)
 {
     struct server *server = call->server;
     struct sql_call *sql = call->state;
-    if (!status_ok(http_submit(call, server->workers, work))) {
+    enum pool_lane lane = query_is_long(&sql->query) ? POOL_LONG : POOL_SHORT;
+    if (!status_ok(http_submit(call, server->workers, lane, work))) {
         query_end(&sql->query);
         http_add_header(call, "Retry-After", STR_LIT("1"));
         answer_plain(call, ERROR_BUSY, "Server is busy. Please retry shortly.");

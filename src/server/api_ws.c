@@ -269,7 +269,7 @@ static status rows_of_sessions(void *context, const struct session *session, str
 static status submit_page(void *context, pool_task_fn *task, void *argument)
 {
     const struct server *server = context;
-    return pool_submit(server->workers, task, argument);
+    return pool_submit(server->workers, POOL_SHORT, task, argument);
 }
 
 static void join(struct server *server, struct api_ws *ws)

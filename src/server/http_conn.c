@@ -366,9 +366,10 @@ static void run_returned(void *argument)
     log_set_request(str_of(NULL, 0));
 }
 
-status http_submit(struct http_call *call, struct pool *pool, pool_task_fn *work)
+status http_submit(struct http_call *call, struct pool *pool, enum pool_lane lane,
+                   pool_task_fn *work)
 {
-    return pool_submit(pool, work, call);
+    return pool_submit(pool, lane, work, call);
 }
 
 void http_return(struct http_call *call, void (*after)(struct http_call *call))

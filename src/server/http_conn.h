@@ -121,7 +121,8 @@ void http_abort(struct http_call *call);
 
 /* Hands the call to a worker: `work(call, worker)`; from then on the call is the worker's until
  * http_return. FULL: nothing was started. */
-MUST_USE status http_submit(struct http_call *call, struct pool *pool, pool_task_fn *work);
+MUST_USE status http_submit(struct http_call *call, struct pool *pool, enum pool_lane lane,
+                            pool_task_fn *work);
 /* Gives the call back: `after(call)` runs on its loop. Any thread; the caller must not touch the
  * call afterwards. No allocation; many at once wake the loop once. */
 void http_return(struct http_call *call, void (*after)(struct http_call *call));

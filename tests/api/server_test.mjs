@@ -130,6 +130,27 @@ test('requests that run are answered before the end; new connections are refused
   await server.destroy();
 });
 
+test('a read by key waits for no statement that takes long, whether its row is hot or cold', async () => {
+  const server = await startServer({ settings: { execution: { handler_timeout_seconds: 60 } } });
+  await server.exec('CREATE NAMESPACE app');
+  await server.exec('CREATE TABLE app.t (id BIGINT PRIMARY KEY, name TEXT)');
+  await server.exec("INSERT INTO app.t (id, name) VALUES (1, 'cold')");
+  await server.exec('STORAGE FLUSH TABLE app.t');
+  await eventually(async () => (await server.rows("SELECT status FROM system.jobs WHERE job_type = 'flush'")).every((j) => j.status === 'completed'), 'the flush');
+  await server.exec("INSERT INTO app.t (id, name) VALUES (2, 'hot')");
+  let ended = 0;
+  const long = Array.from({ length: 8 }, () => server.sql('SELECT count(*) FROM range(1000000000000)').catch(() => null).then(() => ended++));
+  await eventually(() => server.output.includes(' engine_opened'), 'them to run');
+  for (let i = 0; i < 5; i++) {
+    assert.deepEqual(await server.rows('SELECT name FROM app.t WHERE id = 1'), [{ name: 'cold' }]);
+    assert.deepEqual(await server.rows('SELECT name FROM app.t WHERE id = 2'), [{ name: 'hot' }]);
+  }
+  assert.equal(ended, 0);
+  await server.kill();
+  await Promise.all(long);
+  await server.destroy();
+});
+
 test('a second signal ends at once', async () => {
   const server = await startServer({ env: { ASAN_OPTIONS: 'detect_leaks=0' } });
   const { token } = await server.login();

@@ -1,10 +1,9 @@
 /* tests/unit/base/world_test.c -- Goal: ids only grow, files are whole or absent, faults strike
- * when asked, workers run everything. Method: fake clock, a folder of its own, injected errors. */
+ * when asked. Method: fake clock, a folder of its own, injected errors. */
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/fs.h"
 #include "base/log.h"
-#include "base/pool.h"
 #include "tests/test.h"
 
 #include <unistd.h>
@@ -169,27 +168,6 @@ TEST(fault_set_refuses_what_it_does_not_know)
     EXPECT(!fault_set("fs.open"));
     EXPECT(fault_set("fs.open=eio@99;fs.write=delay:1@77+"));
     fault_clear();
-}
-
-static void count_task(void *argument, unsigned worker)
-{
-    EXPECT(worker < 3);
-    atomic_count_add(argument, 1);
-}
-
-TEST(pool_destroy_runs_everything_that_was_accepted)
-{
-    atomic_count done = {0};
-    struct pool *pool = pool_create("test", 3, 64);
-    unsigned accepted = 0;
-    for (unsigned i = 0; i < 1000; i++) {
-        status result = pool_submit(pool, count_task, &done);
-        EXPECT(result.code == STATUS_OK || result.code == STATUS_FULL);
-        accepted += result.code == STATUS_OK ? 1 : 0;
-    }
-    EXPECT(accepted >= 64);
-    pool_destroy(pool);
-    EXPECT_UINT(atomic_count_get(&done), accepted);
 }
 
 TEST(log_line_with_control_characters_stays_one_line)

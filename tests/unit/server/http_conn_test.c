@@ -71,7 +71,7 @@ static void on_request(struct http_call *call)
     } else if (str_eq_c(path, "/abort")) {
         http_abort(call);
     } else if (str_eq_c(path, "/stream")) {
-        EXPECT_STATUS(http_submit(call, told.pool, stream_work), OK);
+        EXPECT_STATUS(http_submit(call, told.pool, POOL_SHORT, stream_work), OK);
     } else if (str_eq_c(path, "/take")) {
         told.taken = call;
         told.taken_conn = http_take_over(call);
