@@ -15,7 +15,10 @@ const TEXTS = {
   'system.tables': 'The newest version of every table, and views (`table_type` view).',
   'system.columns': 'The columns of the newest version of every table, those of the system (`_seq`, `_updated`, `_deleted`) last.',
   'system.storages': 'Where cold files lie. In SHOW STORAGES `base_directory`, `credentials` and `config_json` are `***` for others than dba and system.',
-  'system.jobs': 'The newest 1,000 jobs. `status`: queued, running, retrying, completed, failed, cancelled, skipped.',
+  'system.jobs':
+    'The newest 1,000 jobs; those that were over for `jobs.retention_days` (7) have gone. `status`: queued, running, retrying, completed, failed, cancelled, skipped. ' +
+    '`cpu_used`: µs of CPU that the thread of the job took, the SQL engine with it; the committer and the threads of the hot store are left out. `memory_used`: the most ' +
+    'bytes that this thread held at once, of the SQL engine and (where the server is linked with jemalloc, as a release is) of the server. Both are NULL before a job has run.',
   'system.job_nodes': 'The same jobs by node; there is one node.',
   'system.live': 'Subscriptions that are open now.',
   'system.manifest': 'One row per table and partition that has segments. `scope` is the user, or `shared`. `manifest_json` is the text of `manifest.json`, as it is now.',

@@ -27,6 +27,13 @@ const struct clock *clock_system(void)
     return &system;
 }
 
+uint64_t clock_thread_cpu_us(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
 static int64_t fake_wall_us(void *context)
 {
     return atomic_load(&((struct fake_clock *)context)->wall_us);

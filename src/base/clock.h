@@ -27,6 +27,9 @@ static inline uint64_t clock_mono_us(const struct clock *c)
     return c->mono_us(c->context);
 }
 
+/* CPU time that this thread has used, in µs. */
+uint64_t clock_thread_cpu_us(void);
+
 /* A clock that a test moves by hand. */
 struct fake_clock {
     struct clock clock;

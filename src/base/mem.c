@@ -96,3 +96,17 @@ void mem_purge(void)
         (void)malloc_trim(0);
     }
 }
+
+void mem_peak_reset(void)
+{
+    if (mallctl != NULL) {
+        (void)mallctl(MEM_PEAK_RESET, NULL, NULL, NULL, 0);
+    }
+}
+
+uint64_t mem_peak_bytes(void)
+{
+    uint64_t bytes = 0;
+    size_t n = sizeof bytes;
+    return mallctl != NULL && mallctl(MEM_PEAK_READ, &bytes, &n, NULL, 0) == 0 ? bytes : 0;
+}

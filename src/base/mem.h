@@ -33,6 +33,15 @@ uint64_t mem_resident_bytes(void);
  * (which takes over in a release) and those of the sanitizers. Milliseconds, more with gigabytes.
  */
 void mem_purge(void);
+
+/* The most bytes that this thread held at once of what it allocated since mem_peak_reset; 0 where
+ * the allocator does not tell (all but jemalloc). Allocations that other threads free count on. */
+void mem_peak_reset(void);
+uint64_t mem_peak_bytes(void);
+
+/* For the jemalloc that the SQL engine brings, too. */
+#define MEM_PEAK_RESET "thread.peak.reset"
+#define MEM_PEAK_READ "thread.peak.read"
 #define MEM_PURGE_ALL "arena.4096.purge" /* of jemalloc: MALLCTL_ARENAS_ALL */
 
 #endif

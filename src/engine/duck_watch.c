@@ -5,6 +5,7 @@
  * call, which sets a flag and takes no lock: the one call that is made while watch_lock is held, so
  * that no flag is set on a statement that came later. Threads:  one of its own; the list of running
  * statements is guarded by watch_lock. */
+#include "engine/duck_memory.h"
 #include "engine/duck_private.h"
 
 enum {
@@ -20,15 +21,9 @@ static bool has_passed(const struct duck_conn *conn, uint64_t now_us)
     return conn->deadline_us != 0 && now_us >= conn->deadline_us;
 }
 
-/* The engine brings a jemalloc of its own; a build of it without has no such function. */
-__attribute__((weak)) int duckdb_je_mallctl(const char *name, void *old, size_t *old_bytes,
-                                            void *new, size_t new_bytes);
-
 static void purge(void)
 {
-    if (duckdb_je_mallctl != NULL) {
-        (void)duckdb_je_mallctl(MEM_PURGE_ALL, NULL, NULL, NULL, 0);
-    }
+    duck_memory_purge();
     mem_purge();
 }
 

@@ -84,6 +84,10 @@ void job_encode(struct buf *out, const struct job *job)
     json_write_i64(&w, job->started_us);
     json_write_key(&w, "finished_us");
     json_write_i64(&w, job->finished_us);
+    json_write_key(&w, "cpu_us");
+    json_write_u64(&w, job->cpu_us);
+    json_write_key(&w, "memory_bytes");
+    json_write_u64(&w, job->memory_bytes);
     json_write_object_end(&w);
 }
 
@@ -119,6 +123,13 @@ static bool read_names(const struct json *root, struct job *job)
     return k < JOB_KIND_COUNT && s < JOB_STATE_COUNT;
 }
 
+/* Records of a server that did not measure have no such field: 0. */
+static bool read_measured(const struct json *root, const char *key, uint64_t *out)
+{
+    const struct json *value = json_get(root, key);
+    return value == NULL || json_as_u64(value, out);
+}
+
 static bool read_fields(const struct json *root, struct job *job)
 {
     uint64_t table = 0;
@@ -133,7 +144,9 @@ static bool read_fields(const struct json *root, struct job *job)
               json_as_i64(json_get(root, "created_us"), &job->created_us) &&
               json_as_i64(json_get(root, "updated_us"), &job->updated_us) &&
               json_as_i64(json_get(root, "started_us"), &job->started_us) &&
-              json_as_i64(json_get(root, "finished_us"), &job->finished_us);
+              json_as_i64(json_get(root, "finished_us"), &job->finished_us) &&
+              read_measured(root, "cpu_us", &job->cpu_us) &&
+              read_measured(root, "memory_bytes", &job->memory_bytes);
     job->table.v = (uint32_t)table;
     job->retries = (uint32_t)retries;
     return ok;

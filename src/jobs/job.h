@@ -58,6 +58,8 @@ struct job {
     int64_t updated_us;
     int64_t started_us;     /* 0: not yet */
     int64_t finished_us;    /* 0: not yet */
+    uint64_t cpu_us;        /* that its thread used, all tries together; 0: it has not run */
+    uint64_t memory_bytes;  /* the most that its thread held at once, see meter.h */
     uint64_t not_before_us; /* monotonic: of a retry; once over, of the next scheduled one */
     uint64_t counters;      /* of the table when a scheduled job was queued, see jobs.c */
     bool is_recorded;       /* its first record is durable; before that it is in no queue */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/metric.h"
+#include "jobs/meter.h"
 #include "jobs/work.h"
 #include "model/key.h"
 #include "store/compact.h"
@@ -73,7 +74,8 @@ static status apply_record(struct commit_txn *txn, struct commit_request *reques
     return STATUS_IS_OK;
 }
 
-/* Writes or removes the record of a job and waits. `may_use_reserve`: see engine/kv_commit.h. */
+/* Writes or removes the record of a job and waits; a removal that a crash undoes comes again.
+ * `may_use_reserve`: see engine/kv_commit.h. */
 static status write_record(struct jobs *jobs, const char *id, str value, bool may_use_reserve,
                            struct error *err)
 {
@@ -82,13 +84,14 @@ static status write_record(struct jobs *jobs, const char *id, str value, bool ma
     record_prefix(&key);
     size_t partition_bytes = key.n - 1;
     buf_append_c(&key, id);
-    struct record_change change = {.request = {.apply = apply_record,
-                                               .durability = COMMIT_SYNC,
-                                               .may_use_reserve = may_use_reserve,
-                                               .bytes = 256 + value.n},
-                                   .key = buf_str(&key),
-                                   .value = value,
-                                   .partition_bytes = partition_bytes};
+    struct record_change change = {
+        .request = {.apply = apply_record,
+                    .durability = value.n > 0 ? COMMIT_SYNC : COMMIT_ASYNC,
+                    .may_use_reserve = may_use_reserve,
+                    .bytes = 256 + value.n},
+        .key = buf_str(&key),
+        .value = value,
+        .partition_bytes = partition_bytes};
     status result = commit_submit_wait(jobs->options.committer, &change.request);
     if (!status_ok(result) && err != NULL) {
         *err = change.request.error;
@@ -299,21 +302,24 @@ static struct job *dequeue(struct jobs *jobs, uint64_t now_us, uint64_t *until_u
     return NULL;
 }
 
-/* Drops the oldest finished job above the limit; its record is removed by the caller. */
-static bool drop_oldest(struct jobs *jobs, char id[JOB_ID_BYTES])
+/* Drops the oldest job that was over before a moment; its record is removed by the caller. */
+static bool drop_first(struct jobs *jobs, int64_t before_us, char id[JOB_ID_BYTES])
 {
-    if (jobs->count <= JOBS_KEPT_MAX) {
-        return false;
-    }
     for (size_t i = 0; i < jobs->count; i++) {
         struct job *job = jobs->all[i];
-        if (job_state_is_final(job->state)) {
+        if (job_state_is_final(job->state) && job->finished_us < before_us) {
             memcpy(id, job->id, JOB_ID_BYTES);
             remove_at(jobs, i);
             return true;
         }
     }
     return false;
+}
+
+/* The same above the limit of their number. */
+static bool drop_oldest(struct jobs *jobs, char id[JOB_ID_BYTES])
+{
+    return jobs->count > JOBS_KEPT_MAX && drop_first(jobs, INT64_MAX, id);
 }
 
 /* -- queueing -----------------------------------------------------------------------------------
@@ -496,9 +502,12 @@ static void run_job(struct jobs *jobs, struct job *job, unsigned thread)
     struct error err;
     error_clear(&err);
     bool is_skipped = false;
+    struct meter meter;
+    meter_begin(&meter);
     status result = work_run(&work, &is_skipped, &err);
 
     lock_take(&jobs->lock);
+    meter_end(&meter, job);
     enum job_state state = state_after(jobs, job, result, is_skipped);
     (void)snprintf(job->message, sizeof job->message, "%.500s",
                    status_ok(result) ? work.message : err.text);
@@ -646,6 +655,25 @@ static void schedule_sweep(struct jobs *jobs)
     }
 }
 
+/* Jobs that were over long ago go, and so do their records. */
+static void drop_expired(struct jobs *jobs)
+{
+    int64_t age_us = (int64_t)jobs->options.kept_days * 86400 * 1000000;
+    int64_t before_us = clock_wall_us(jobs->options.clock) - age_us;
+    bool has_dropped = age_us > 0;
+    while (has_dropped) {
+        char id[JOB_ID_BYTES];
+        struct error err;
+        lock_take(&jobs->lock);
+        has_dropped = drop_first(jobs, before_us, id);
+        lock_give(&jobs->lock);
+        if (has_dropped && !status_ok(write_record(jobs, id, (str){NULL, 0}, true, &err))) {
+            log_warn("jobs", "record_not_removed", "job=%s error=\"%s\"", id, err.text);
+            return;
+        }
+    }
+}
+
 static void schedule(struct jobs *jobs, bool with_streams)
 {
     struct arena arena;
@@ -663,6 +691,7 @@ static void schedule(struct jobs *jobs, bool with_streams)
     }
     if (with_streams) {
         schedule_cleanups(jobs, &arena);
+        drop_expired(jobs);
     }
     catalog_give(s);
     arena_release(&arena);

@@ -4,7 +4,7 @@
  * finds it: flush policies by rows and by time, segments worth merging, stream rows that expired or
  * are too many.
  * Touches:  store (the doing), the committer (jobs have durable records), the catalog.
- * Owns:     its threads and all jobs, finished ones too (the newest JOBS_KEPT_MAX).
+ * Owns:     its threads and all jobs, finished ones too (the newest JOBS_KEPT_MAX, for some days).
  * Threads:  any. A job runs on a job thread with 8 MiB of stack. */
 #ifndef JOBS_JOBS_H
 #define JOBS_JOBS_H
@@ -29,6 +29,7 @@ struct jobs_options {
     uint32_t stream_tick_s;    /* stream.eviction_interval_seconds */
     uint32_t retries_max;      /* jobs.max_retries */
     uint32_t retry_backoff_ms; /* first delay, doubled each time */
+    uint32_t kept_days;        /* jobs.retention_days; 0: only their number is bound */
     uint32_t sweep_tick_s;     /* cache.sweep_interval_seconds; 0: caches are not swept */
     /* Do caches hold what is too old; removes it and gives how much. NULL: there are none. */
     bool (*has_expired)(void *context);

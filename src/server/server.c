@@ -259,6 +259,7 @@ static status open_jobs(struct server *server, struct error *err)
         .stream_tick_s = config->stream_eviction_s,
         .retries_max = config->jobs_retries,
         .retry_backoff_ms = config->jobs_backoff_ms,
+        .kept_days = config->jobs_kept_days,
         .sweep_tick_s = config->cache_sweep_s,
         .has_expired = caches_have_expired,
         .sweep = sweep_caches,

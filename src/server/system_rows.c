@@ -71,6 +71,16 @@ static str job_parameters(struct arena *arena, const struct job *job)
                         job->namespace_name, job->table_name);
 }
 
+/* NULL: it has not run, or under a server that did not measure. */
+static void add_measured(struct row *row, const struct job *job, uint64_t value)
+{
+    if (job->cpu_us == 0) {
+        add_null(row, TYPE_BIGINT);
+    } else {
+        add_int(row, TYPE_BIGINT, (int64_t)value);
+    }
+}
+
 static status write_job(void *context, const struct job *job, struct error *err)
 {
     const struct job_rows *rows = context;
@@ -93,8 +103,8 @@ static status write_job(void *context, const struct job *job, struct error *err)
     add_null(&row, TYPE_INT);
     add_int(&row, TYPE_SMALLINT, job->retries);
     add_int(&row, TYPE_SMALLINT, rows->server->config->jobs_retries);
-    add_null(&row, TYPE_BIGINT);
-    add_null(&row, TYPE_BIGINT);
+    add_measured(&row, job, job->memory_bytes);
+    add_measured(&row, job, job->cpu_us);
     add_time(&row, job->created_us);
     add_time(&row, job->updated_us);
     add_time(&row, job->started_us);

@@ -139,6 +139,9 @@ test('jobs and manifests by key are those of the whole table', async () => {
     assert.deepEqual(await server.rows(`SELECT * FROM system.${table} WHERE ${column} = '${key}'`), whole);
     for (const other of [`${key}x`, key.slice(0, -1), '']) assert.deepEqual(await server.rows(`SELECT * FROM system.${table} WHERE ${column} = '${other}'`), []);
   }
+  const [{ cpu_used: cpu, memory_used: memory }] = await server.rows(`SELECT cpu_used, memory_used FROM system.jobs WHERE job_id = '${job}'`);
+  assert.ok(Number(cpu) > 100 && Number(cpu) < 600e6, `µs of CPU: ${cpu}`);
+  assert.ok(Number(memory) > 100e3 && Number(memory) < 2 ** 30, `bytes at once, to write a segment: ${memory}`);
   await server.exec('DROP TABLE st.keyed');
 });
 

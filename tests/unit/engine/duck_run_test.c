@@ -2,6 +2,7 @@
  * Method: an engine over tables in memory: every type through a scan and back, sessions that share
  * plans, both tiers, deadlines, cancels, errors that tell nothing. */
 #include "base/lock.h"
+#include "engine/duck_memory.h"
 #include "test.h"
 #include "unit/engine/duck_fixture.h"
 
@@ -33,6 +34,22 @@ TEST(duck_execute_constants_come_as_their_types)
         "1|x|NULL|true|1.5|1|200|60000|4000000000|18446744073709551615|7|2024-01-02|01:02:03|"
         "2024-01-02 03:04:05|2024-01-02 03:04:05|2024-01-02 03:04:05.000001|[1,null,3]|"
         "[\"a\\\"b\",null]|[[\"1.5\"],[]]|[1.0,2.0]\n");
+    fixture_close(&f);
+}
+
+TEST(duck_memory_peak_is_of_what_this_thread_asked_for_since_its_reset)
+{
+    struct fixture f;
+    fixture_open(&f, 1);
+    duck_memory_peak_reset();
+    EXPECT(duck_memory_peak_bytes() < 64 << 10);
+    struct fixture_session session = {.user = "alice"};
+    EXPECT_STR(fixture_query(&f, 0, DUCK_HOT, &session,
+                             "SELECT len(list(range)) FROM range(1000000)", NULL, 0),
+               "1000000\n");
+    EXPECT(duck_memory_peak_bytes() >= 1000000 * sizeof(int64_t));
+    duck_memory_peak_reset();
+    EXPECT(duck_memory_peak_bytes() < 64 << 10);
     fixture_close(&f);
 }
 

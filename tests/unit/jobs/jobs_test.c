@@ -22,6 +22,8 @@ static char id[JOB_ID_BYTES];
 static unsigned stale_count;
 static unsigned sweep_count;
 
+static uint32_t kept_days = 7;
+
 static bool has_expired(void *context)
 {
     return *(unsigned *)context > 0;
@@ -48,6 +50,7 @@ static void open_jobs(unsigned threads)
                                          .stream_tick_s = 60,
                                          .retries_max = 3,
                                          .retry_backoff_ms = BACKOFF_US / 1000,
+                                         .kept_days = kept_days,
                                          .sweep_tick_s = 60,
                                          .has_expired = has_expired,
                                          .sweep = sweep_caches,
@@ -781,6 +784,65 @@ TEST(jobs_find_gives_the_job_of_an_id_while_it_is_kept)
     close_all();
 }
 
+TEST(jobs_that_were_over_for_the_days_they_are_kept_go_with_their_records)
+{
+    const int64_t day_us = 86400 * INT64_C(1000000);
+    open_all();
+    EXPECT_OK(queue(JOB_FLUSH, true), &err);
+    char first[JOB_ID_BYTES];
+    memcpy(first, id, sizeof first);
+    run_all();
+    fake_clock_advance(&w.clock, day_us);
+    EXPECT_OK(queue(JOB_COMPACT, true), &err);
+    run_all();
+    fake_clock_advance(&w.clock, 6 * day_us - 60 * TICK_US);
+    run_all();
+    struct job job;
+    EXPECT(jobs_find(jobs, str_from(first), &job)); /* a minute is missing to seven days */
+    uint64_t version = jobs_version(jobs);
+    fake_clock_advance(&w.clock, 61 * TICK_US);
+    run_all();
+    EXPECT(!jobs_find(jobs, str_from(first), &job));
+    EXPECT(jobs_find(jobs, str_from(id), &job));
+    EXPECT(jobs_version(jobs) > version);
+    jobs_close(jobs);
+    open_jobs(0); /* a restart reads the records */
+    EXPECT(!jobs_find(jobs, str_from(first), &job));
+    EXPECT(jobs_find(jobs, str_from(id), &job));
+    close_all();
+}
+
+TEST(jobs_without_days_of_retention_stay_as_long_as_their_number_allows)
+{
+    open_all();
+    EXPECT_OK(queue(JOB_FLUSH, true), &err);
+    run_all();
+    jobs_close(jobs);
+    kept_days = 0;
+    open_jobs(0);
+    kept_days = 7;
+    fake_clock_advance(&w.clock, 1000 * 86400 * INT64_C(1000000));
+    run_all();
+    struct job job;
+    EXPECT(jobs_find(jobs, str_from(id), &job));
+    close_all();
+}
+
+TEST(jobs_measure_the_cpu_time_of_their_thread)
+{
+    open_all();
+    EXPECT_OK(queue(JOB_FLUSH, true), &err);
+    EXPECT_UINT(job_of(id).cpu_us, 0);
+    uint64_t before_us = clock_thread_cpu_us();
+    run_all();
+    uint64_t used_us = job_of(id).cpu_us;
+    EXPECT(used_us > 0 && used_us <= clock_thread_cpu_us() - before_us);
+    jobs_close(jobs);
+    open_jobs(0); /* and it is recorded */
+    EXPECT_UINT(job_of(id).cpu_us, used_us);
+    close_all();
+}
+
 TEST(jobs_version_grows_with_every_change_that_is_shown)
 {
     open_all();
@@ -858,7 +920,9 @@ TEST(record_reads_back_as_it_was)
                       .created_us = 1,
                       .updated_us = 2,
                       .started_us = 3,
-                      .finished_us = 0};
+                      .finished_us = 0,
+                      .cpu_us = 4,
+                      .memory_bytes = UINT64_C(1) << 40};
     struct buf text;
     struct job back;
     buf_init(&text);
@@ -868,6 +932,18 @@ TEST(record_reads_back_as_it_was)
     EXPECT_STATUS(job_decode(STR_LIT("{}"), &back, &err), CORRUPT);
     EXPECT_STATUS(job_decode(str_slice(buf_str(&text), 0, text.n - 1), &back, &err), CORRUPT);
     buf_release(&text);
+}
+
+TEST(record_of_a_server_that_did_not_measure_reads_as_not_run)
+{
+    const char *old = "{\"id\":\"FL-0123456789ab\",\"type\":\"flush\",\"status\":\"completed\","
+                      "\"table\":7,\"namespace_name\":\"app\",\"table_name\":\"t\","
+                      "\"forced\":true,\"retries\":0,\"message\":\"\",\"created_us\":1,"
+                      "\"updated_us\":2,\"started_us\":1,\"finished_us\":2}";
+    struct job job;
+    EXPECT_OK(job_decode(str_from(old), &job, &err), &err);
+    EXPECT_UINT(job.cpu_us, 0);
+    EXPECT_UINT(job.memory_bytes, 0);
 }
 
 TEST(states_move_only_as_drawn)
