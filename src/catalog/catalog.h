@@ -50,6 +50,7 @@ struct table {
                        1: no filters */
     int64_t deleted_retention_s; /* of tombstones, or TABLE_RETENTION_...; default: the store's */
     str storage_id;
+    str location; /* template of its folders below that of the storage; empty: the storage says */
     bool uses_user_storage;
     str comment;
     int64_t created_us;
@@ -197,6 +198,7 @@ struct table_spec {
     uint32_t bloom; /* as in struct table, and so is the next */
     int64_t deleted_retention_s;
     str storage_id; /* empty: "local" */
+    str location;   /* checked; as in struct table */
     bool uses_user_storage;
     str comment;
     const struct column *columns; /* ids and ordinals are given by create */

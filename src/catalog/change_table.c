@@ -35,6 +35,7 @@ static struct object *table_object(const struct table *table)
     own->namespace_name = arena_copy(&object->arena, table->namespace_name);
     own->name = arena_copy(&object->arena, table->name);
     own->storage_id = arena_copy(&object->arena, table->storage_id);
+    own->location = arena_copy(&object->arena, table->location);
     own->comment = arena_copy(&object->arena, table->comment);
     return object;
 }
@@ -92,6 +93,7 @@ static status evaluate_create(struct change *change, struct commit_txn *txn, str
                           .deleted_retention_s = spec->deleted_retention_s,
                           .storage_id =
                               spec->storage_id.n > 0 ? spec->storage_id : STR_LIT("local"),
+                          .location = spec->location,
                           .uses_user_storage = spec->uses_user_storage,
                           .comment = spec->comment,
                           .created_us = commit_now_us(txn),

@@ -131,6 +131,7 @@ status run_create_table(struct run *run, struct error *err)
                      : TABLE_BLOOM_DEFAULT,
         .deleted_retention_s = retention_of(&part->options.deleted_retention_s),
         .storage_id = part->options.storage_id,
+        .location = part->options.location,
         .uses_user_storage = part->options.use_user_storage.value != 0};
     if (kind != TABLE_STREAM && spec.flush.rows == 0 && spec.flush.interval_s == 0) {
         spec.flush.rows = run->engine->limits.flush_rows_default; /* the hot tier has to end */

@@ -178,12 +178,17 @@ static void write_flush_policy(struct json_writer *w, const struct flush_policy 
     json_write_object_end(w);
 }
 
-/* Only what was said of it; 0: for ever. */
-static void write_retention(struct json_writer *w, int64_t retention_s)
+/* What is there only when it was said. Retention 0: for ever. */
+static void write_said(struct json_writer *w, const struct table *t)
 {
-    if (retention_s != TABLE_RETENTION_DEFAULT) {
+    if (t->deleted_retention_s != TABLE_RETENTION_DEFAULT) {
+        int64_t kept_s = t->deleted_retention_s;
         json_write_key(w, "deleted_retention_seconds");
-        json_write_i64(w, retention_s == TABLE_RETENTION_FOR_EVER ? 0 : retention_s);
+        json_write_i64(w, kept_s == TABLE_RETENTION_FOR_EVER ? 0 : kept_s);
+    }
+    if (t->location.n > 0) {
+        json_write_key(w, "location");
+        json_write_text(w, t->location);
     }
 }
 
@@ -216,7 +221,7 @@ static str options_text(struct arena *arena, const struct table *t)
         json_write_key(&w, "use_user_storage");
         json_write_bool(&w, t->uses_user_storage);
         write_flush_policy(&w, &t->flush);
-        write_retention(&w, t->deleted_retention_s);
+        write_said(&w, t);
         break;
     case TABLE_SHARED:
         json_write_text_c(&w, "SHARED");
@@ -225,7 +230,7 @@ static str options_text(struct arena *arena, const struct table *t)
         json_write_key(&w, "access_level");
         json_write_text_c(&w, table_access_name(t->access));
         write_flush_policy(&w, &t->flush);
-        write_retention(&w, t->deleted_retention_s);
+        write_said(&w, t);
         break;
     case TABLE_STREAM:
         json_write_text_c(&w, "STREAM");

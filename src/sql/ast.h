@@ -194,7 +194,8 @@ struct table_options {
     struct option_i64 max_buffer;          /* rows */
     struct option_i64 bloom_filter_ppm;    /* bloom_filter_fpp, parts per million; 0: none */
     enum access_level access_level;
-    str location; /* LOCATION 'path' of spec 002 */
+    bool has_location;
+    str location; /* LOCATION 'path' of spec 002, with the tokens of today (template.h) */
 };
 
 struct create_table_part {

@@ -1,5 +1,6 @@
 /* sql/ddl_admin.c -- storages, users and topics. Threads: any. */
 #include "sql/statement.h"
+#include "sql/template.h"
 #include "sql/text.h"
 
 /* --- storages */
@@ -27,30 +28,6 @@ static bool parse_storage_type(struct cursor *c, struct storage_part *part)
                "Invalid storage type '" STR_FMT "'. Supported: filesystem, s3, gcs, azure",
                STR(text_excerpt(type)));
     return false;
-}
-
-/* The older spellings of a template's tokens become the ones of today. */
-static str normal_template(struct cursor *c, str text)
-{
-    static const struct {
-        const char *old;
-        const char *name;
-    } tokens[] = {{"{table_name}", "{tableName}"},   {"{table-id}", "{tableName}"},
-                  {"{namespace_id}", "{namespace}"}, {"{namespaceId}", "{namespace}"},
-                  {"{namespace-id}", "{namespace}"}, {"{user_id}", "{userId}"},
-                  {"{user-id}", "{userId}"},         {"{shard_id}", "{shard}"},
-                  {"{shard-id}", "{shard}"}};
-    for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++) {
-        str old = str_from(tokens[i].old);
-        ptrdiff_t at = str_find(text, old);
-        while (at >= 0) {
-            text =
-                arena_format(c->b->arena, STR_FMT "%s" STR_FMT, STR(str_slice(text, 0, (size_t)at)),
-                             tokens[i].name, STR(str_skip(text, (size_t)at + old.n)));
-            at = str_find(text, old);
-        }
-    }
-    return text;
 }
 
 /* One `WORD 'text'` of CREATE STORAGE. */
@@ -81,8 +58,9 @@ static bool parse_storage_word(struct cursor *c, struct storage_part *part)
             if (!take_text(c, words[i].has, words[i].out)) {
                 return false;
             }
-            part->shared_tables_template = normal_template(c, part->shared_tables_template);
-            part->user_tables_template = normal_template(c, part->user_tables_template);
+            part->shared_tables_template =
+                template_normal(c->b->arena, part->shared_tables_template);
+            part->user_tables_template = template_normal(c->b->arena, part->user_tables_template);
             return true;
         }
     }

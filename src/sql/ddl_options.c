@@ -1,6 +1,7 @@
 /* sql/ddl_options.c -- what follows the columns of CREATE TABLE: WITH (...), and the clauses of
  * spec 002: LOCATION, FLUSH POLICY, retention. Threads: any. */
 #include "sql/statement.h"
+#include "sql/template.h"
 #include "sql/text.h"
 
 enum { FLUSH_ROWS_MAX = 999999, FLUSH_INTERVAL_MAX_S = 86399, HOUR_S = 3600, PPM = 1000000 };
@@ -343,8 +344,15 @@ static bool parse_with(struct cursor *c, struct create_table_part *part)
 
 static bool parse_location(struct cursor *c, struct create_table_part *part)
 {
-    bool is_reference = cursor_accept_words(c, "REFERENCE");
-    return cursor_text(c, is_reference ? &part->options.storage_id : &part->options.location);
+    if (cursor_accept_words(c, "REFERENCE")) {
+        return cursor_text(c, &part->options.storage_id);
+    }
+    if (!cursor_text(c, &part->options.location)) {
+        return false;
+    }
+    part->options.has_location = true;
+    part->options.location = template_of_location(c->b->arena, part->options.location);
+    return true;
 }
 
 /* INTERVAL '5 minutes', INTERVAL 300, INTERVAL 300s, INTERVAL 5 MINUTES */
@@ -439,6 +447,9 @@ status sql_check_table_options(enum table_kind kind, const struct table_options 
     }
     if (kind == TABLE_STREAM && options->deleted_retention_s.is_set) {
         return error_set(err, ERROR_SYNTAX, "DELETED_RETENTION is not supported for STREAM tables");
+    }
+    if (options->has_location) {
+        TRY(template_check_location(kind, options->location, err));
     }
     bool has_policy = options->flush_rows.is_set || options->flush_interval_s.is_set;
     if (kind == TABLE_STREAM && has_policy) {

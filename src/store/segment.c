@@ -177,8 +177,14 @@ static status append_clean(struct buf *out, str path, struct error *err)
     return STATUS_IS_OK;
 }
 
-static str part_template(const struct storage_def *storage, const struct table_part *part)
+/* A table's own LOCATION wins. Behind it stands the table's name, in a way that no name and no
+ * token gives ('+' is escaped): no folder is that of two tables. */
+static str part_template(const struct storage_def *storage, const struct table_part *part,
+                         struct arena *arena)
 {
+    if (part->table->location.n > 0) {
+        return arena_format(arena, STR_FMT "/{namespace}+{tableName}", STR(part->table->location));
+    }
     bool is_shared = part->table->kind == TABLE_SHARED;
     str text = storage == NULL ? str_of(NULL, 0)
                : is_shared     ? storage->shared_template
@@ -204,7 +210,7 @@ status segment_directory(struct store *store, const struct catalog_snapshot *sna
     while (base.n > 0 && base.p[base.n - 1] == '/') {
         base.n--;
     }
-    append_template(&filled, part_template(storage, part), part);
+    append_template(&filled, part_template(storage, part, arena), part);
     buf_append_str(&path, base);
     status result = append_clean(&path, buf_str(&filled), err);
     if (status_ok(result) && path.n > SEGMENT_DIRECTORY_BYTES_MAX) {

@@ -1,12 +1,14 @@
 /* store/segment.h -- the files of the cold tier.
  * For:      where they lie ({base}/{namespace}/{tableName}/{userId}/batch-N.parquet by the
- * storage's template), the manifest.json copy beside them, checking a file when it is first met,
- *           removing it when nobody can read it any more, sweeping what nobody names.
+ *           storage's template, or by the table's LOCATION), the manifest.json copy beside them,
+ *           checking a file when it is first met, removing it when nobody can read it any more,
+ *           sweeping what nobody names.
  * Rules:    1. a file name is never used twice while a file of that name may be there: a flush
- * lists the folder under its lock and takes a higher number
+ *              lists the folder under its lock and takes a higher number
  *           2. a file goes once the swap is durable and every view opened before is closed
  *           3. only files named batch-*.parquet, those with .tmp, and manifest.json are ever
- * removed Threads:  any; the shelf is guarded by its lock. */
+ *              removed
+ * Threads:  any; the shelf is guarded by its lock. */
 #ifndef STORE_SEGMENT_H
 #define STORE_SEGMENT_H
 

@@ -5,6 +5,10 @@
 #include "test.h"
 
 #define INVALID_TABLE(text) "Invalid CREATE TABLE statement: " text
+#define BAD_LOCATION                                                                               \
+    INVALID_TABLE("Invalid LOCATION. Expected at most 8 folders, such as 'archive/${user_id}', "   \
+                  "each ${user_id}, {namespace} or {tableName}, once, or a name of letters, "      \
+                  "digits, '_' and '-'")
 
 TEST(sql_parse_on_every_form_of_ddl_finds_the_kind)
 {
@@ -248,6 +252,78 @@ TEST(sql_parse_create_table_keeps_columns_defaults_and_options)
     sql_help_reset();
 }
 
+TEST(sql_parse_create_table_takes_a_location_of_plain_folders_and_tokens_only)
+{
+    static const char *const good[] = {
+        "{userId}",
+        "a/{user_id}/b",
+        "${user_id}/${table_name}/{namespace}",
+        "1/2/3/4/5/6/7/${userId}",
+        "A-b_9/{user-id}/",
+    };
+    static const char *const bad[] = {
+        "",
+        "/",
+        "/a/{userId}",
+        "a//{userId}",
+        "{userId}//",
+        "../{userId}",
+        "a/./{userId}",
+        "a*/{userId}",
+        "a=b/{userId}",
+        "a.b/{userId}",
+        "a b/{userId}",
+        "a%41/{userId}",
+        "a+b/{userId}",
+        "x{userId}",
+        "{userId}/{userId}",
+        "{userId}/{shard}",
+        "$/{userId}",
+        "${/{userId}",
+        "1/2/3/4/5/6/7/8/{userId}",
+        "a23456789b123456789c123456789d123456789e123456789f123456789g12345/{userId}",
+    };
+    struct arena arena;
+    arena_init(&arena);
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        EXPECT(parsed(arena_format(&arena, "CREATE USER TABLE m (id INT) LOCATION '%s'", good[i]).p)
+                   ->as.create_table.options.has_location);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        const struct bad_text text[] = {
+            {arena_format(&arena, "CREATE USER TABLE m (id INT) LOCATION '%s'", bad[i]).p,
+             ERROR_SYNTAX, BAD_LOCATION}};
+        EXPECT_BAD_TEXTS(text);
+    }
+    static const struct bad_text kinds[] = {
+        {"CREATE USER TABLE m (id INT) LOCATION 'a'", ERROR_SYNTAX,
+         INVALID_TABLE("LOCATION of a USER table needs ${user_id}")},
+        {"CREATE SHARED TABLE m (id INT) LOCATION 'a/{userId}'", ERROR_SYNTAX,
+         INVALID_TABLE("LOCATION of a SHARED table may not have ${user_id}")},
+        {"CREATE STREAM TABLE m (id INT) LOCATION 'a' WITH (ttl_seconds = 1)", ERROR_SYNTAX,
+         INVALID_TABLE("LOCATION is not supported for STREAM tables")},
+    };
+    EXPECT_BAD_TEXTS(kinds);
+    arena_release(&arena);
+    sql_help_reset();
+}
+
+/* Text that would grow quadratically if it were rewritten token by token. */
+TEST(sql_parse_create_table_refuses_a_long_location_at_once)
+{
+    struct buf text;
+    buf_init(&text);
+    buf_append_c(&text, "CREATE SHARED TABLE m (id INT) LOCATION '");
+    for (unsigned i = 0; i < 250000; i++) {
+        buf_append_c(&text, "${");
+    }
+    buf_append_str(&text, str_of("'", 2)); /* with its NUL */
+    const struct bad_text texts[] = {{text.p, ERROR_SYNTAX, BAD_LOCATION}};
+    EXPECT_BAD_TEXTS(texts);
+    buf_release(&text);
+    sql_help_reset();
+}
+
 TEST(sql_parse_create_table_numbers_its_unique_sets)
 {
     const struct create_table_part *p =
@@ -288,11 +364,11 @@ TEST(sql_parse_create_table_takes_32_unique_sets_and_no_more)
 TEST(sql_parse_create_table_takes_the_clauses_of_spec_002)
 {
     const struct create_table_part *p =
-        &parsed("CREATE USER TABLE m (id BIGINT, PRIMARY KEY (id)) LOCATION '/d/${user_id}/' "
+        &parsed("CREATE USER TABLE m (id BIGINT, PRIMARY KEY (id)) LOCATION 'd/${user_id}/' "
                 "FLUSH POLICY ROWS 1000 INTERVAL '5 minutes' WITH (deleted_retention = '7d')")
              ->as.create_table;
     EXPECT_INT(p->primary_key, 0);
-    EXPECT_STR(p->options.location, "/d/${user_id}/");
+    EXPECT_STR(p->options.location, "d/{userId}");
     EXPECT_INT(p->options.flush_rows.value, 1000);
     EXPECT_INT(p->options.flush_interval_s.value, 300);
     EXPECT_INT(p->options.deleted_retention_s.value, 7 * 86400);

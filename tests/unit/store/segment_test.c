@@ -73,6 +73,72 @@ TEST(segment_directory_of_a_user_table_has_the_escaped_user)
     world_close(&w);
 }
 
+TEST(segment_directory_of_a_table_with_a_location_is_there_and_nobody_elses)
+{
+    static const struct {
+        const char *table;
+        const char *location;
+        const char *user;
+        const char *directory;
+    } cases[] = {
+        {"u", "somewhere/{userId}", "../bob", "somewhere/%2E%2E%2Fbob/app+u"},
+        {"v", "somewhere/{userId}", "../bob", "somewhere/%2E%2E%2Fbob/app+v"},
+        {"w", "{userId}/x/{tableName}/{namespace}", "a+u", "a%2Bu/x/w/app/app+w"},
+        {"x", NULL, "app+u", "app/x/app%2Bu"},
+    };
+    struct world w = {0};
+    world_open(&w);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct world_part part;
+        str directory;
+        w.location = cases[i].location;
+        table_id table = world_create_table(&w, cases[i].table, TABLE_USER, 0, false);
+        world_crash(&w); /* the record has it */
+        part_open(&w, table, cases[i].user, &part);
+        EXPECT_OK(
+            segment_directory(w.store, part.snapshot, &part.part, &part.arena, &directory, &w.err),
+            &w.err);
+        EXPECT(str_eq_c(directory, cases[i].directory));
+        part_close(&part);
+    }
+    world_close(&w);
+}
+
+/* Two tables with one LOCATION, strays beside their files, a crash, and DROP of one of them. */
+TEST(segment_files_of_tables_with_one_location_stay_apart)
+{
+    struct world w = {0};
+    world_open(&w);
+    w.location = "deep/er";
+    table_id tables[2];
+    for (int i = 0; i < 2; i++) {
+        tables[i] = world_create_table(&w, i == 0 ? "a" : "b", TABLE_SHARED, 0, false);
+        w.table = tables[i];
+        EXPECT_OK(world_insert(&w, i + 1, i == 0 ? "of a" : "of b"), &w.err);
+        (void)flush_finish(world_flush(&w));
+    }
+    EXPECT(fake_cold_exists(&w.cold, "/cold/deep/er/app+a/batch-0.parquet"));
+    EXPECT(fake_cold_exists(&w.cold, "/cold/deep/er/app+b/manifest.json"));
+    static const char *const strays[] = {"/cold/deep/er/app+a/batch-7.parquet",
+                                         "/cold/deep/er/app+b/batch-1.parquet.tmp",
+                                         "/cold/deep/er/app+gone/manifest.json"};
+    for (size_t i = 0; i < sizeof strays / sizeof strays[0]; i++) {
+        fake_cold_put(&w.cold, strays[i]);
+    }
+    world_crash(&w);
+    EXPECT_UINT(w.recovered.files_removed, sizeof strays / sizeof strays[0]);
+    w.table = tables[0];
+    EXPECT_STR(str_from(world_show(&w)), "1=of a");
+    EXPECT_OK(catalog_drop_table(w.catalog, tables[0], &w.err), &w.err);
+    world_crash(&w); /* the start finishes the drop */
+    EXPECT_UINT(w.recovered.tables_dropped, 1);
+    EXPECT(!fake_cold_exists(&w.cold, "/cold/deep/er/app+a/batch-0.parquet"));
+    w.table = tables[1];
+    EXPECT_STR(str_from(world_show(&w)), "2=of b");
+    EXPECT(fake_cold_exists(&w.cold, "/cold/deep/er/app+b/batch-0.parquet"));
+    world_close(&w);
+}
+
 TEST(merged_file_stays_until_every_view_opened_before_is_closed)
 {
     struct world w = {.options = {.merge_bytes_max = 1 << 20}};

@@ -116,6 +116,7 @@ table_id world_create_table(struct world *w, const char *name, enum table_kind k
                                     .kind = kind,
                                     .ttl_s = ttl_s,
                                     .deleted_retention_s = w->deleted_retention_s,
+                                    .location = str_from(w->location != NULL ? w->location : ""),
                                     .max_buffer = w->max_buffer,
                                     .is_ephemeral = w->is_ephemeral,
                                     .columns = columns,

@@ -30,6 +30,7 @@ struct world {
     struct store_options options; /* as given to store_open */
     struct recover_result recovered;
     table_id table;              /* app.t: SHARED, id BIGINT key, v TEXT */
+    const char *location;        /* of the tables that are made from now on; NULL: none */
     int64_t deleted_retention_s; /* of the tables that are made from now on, and so the next */
     uint32_t max_buffer;
     bool is_ephemeral;
