@@ -10,6 +10,7 @@ struct meter {
     uint64_t cpu_us; /* of the thread at the beginning */
 };
 
+/* Peaks of memory count from here. */
 void meter_begin(struct meter *meter);
 /* Adds the CPU time since meter_begin to the job's (at least 1 µs), and keeps the greatest peak of
  * memory. Work of other threads for it is left out: the committer's and the hot store's. */
