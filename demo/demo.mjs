@@ -311,14 +311,22 @@ async function killDuringWrites() {
     const ms = await restart('SIGKILL');
     const acknowledged = count(truth.messages.values(), (mail) => mail.folder === 'draft');
     say(`kill -9 in the middle of writes: ${number(acknowledged)} had been acknowledged, ${unknown.size} were on their way; up again in ${ms} ms`);
+    await acceptUnknown(unknown);
+}
+
+// Of writes that were not answered each is there whole or not at all. One comparison for all of them: how
+// many were on their way, and how many of those came through, differs from run to run.
+async function acceptUnknown(unknown) {
+    const odd = [];
     for (const maybe of unknown) {
         const { objects: [row] } = await server.sql(admin, 'SELECT subject, body FROM mail.messages WHERE id = $1', [maybe]);
         if (row) {
             const body = `text of draft ${maybe}`;
-            expectEqual(`draft ${maybe}`, row.body, body);
+            if (row.body !== body) odd.push(maybe);
             truth.messages.set(maybe, { id: maybe, folder: 'draft', sender: 'writer@example.org', topic: 'drafts', sent: null, size: body.length, length: body.length, body });
         }
     }
+    expectEqual('drafts on their way that came through changed', odd.join(', '), '');
 }
 
 async function story() {
