@@ -25,8 +25,8 @@ struct evict_request {
     uint64_t evicted;
 };
 
-/* A row may have been removed or replaced since the view: then `r` is gone. So may others, which
- * leaves no row over the bound: then it stays. */
+/* A row may have been removed or replaced since the view: then `r` is gone. Newer ones may have
+ * been deleted, so that it is over the bound no more: then it stays. */
 static status evict_row(struct evict_request *r, struct part_txn *p, const struct old_row *row,
                         struct error *err)
 {
