@@ -159,8 +159,8 @@ MUST_USE status duck_prepare(struct duck_conn *conn, str text, const struct type
 
 /* Runs it to the first rows. `deadline_us`: monotonic, 0: none (internal work only). The result is
  * closed by duck_result_close before anything else is done with the connection.
- * TIMEOUT: deadline passed. CANCELLED: duck_cancel. LIMIT: no memory. What a provider function
- * reported comes back unchanged. */
+ * TIMEOUT: deadline passed. CANCELLED: see duck_set_cancel. LIMIT: no memory. What a provider
+ * function reported comes back unchanged. */
 MUST_USE status duck_execute(struct duck_statement *statement, const struct value *parameters,
                              unsigned parameter_count, uint64_t deadline_us,
                              struct duck_result **out, struct error *err);
@@ -183,8 +183,9 @@ MUST_USE status duck_fetch(struct duck_result *result, const struct batch **batc
                            struct error *err);
 void duck_result_close(struct duck_result *result); /* NULL allowed */
 
-/* Ends the statement running on the connection, if any, with CANCELLED. Any thread. */
-void duck_cancel(struct duck_conn *conn);
+/* From now on statements of the connection end with CANCELLED soon after *is_cancelled is not 0,
+ * which any thread may set; NULL: never. It must live until it is replaced. */
+void duck_set_cancel(struct duck_conn *conn, const atomic_count *is_cancelled);
 
 /* For tests: one internal SELECT with parameters; *out is a result to fetch from. */
 MUST_USE status duck_eval_select(struct duck_conn *conn, str text, const struct value *parameters,

@@ -61,7 +61,8 @@ struct duck_conn {
 
     /* guarded by duck->watch_lock */
     bool is_watched;
-    uint64_t deadline_us; /* 0: none */
+    const atomic_count *is_cancelled; /* see duck_set_cancel */
+    uint64_t deadline_us;             /* 0: none */
     enum duck_stop stop;
     struct duck_conn *next_watched;
 };

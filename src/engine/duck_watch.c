@@ -21,6 +21,14 @@ static bool has_passed(const struct duck_conn *conn, uint64_t now_us)
     return conn->deadline_us != 0 && now_us >= conn->deadline_us;
 }
 
+static enum duck_stop reason_now(const struct duck_conn *conn, uint64_t now_us)
+{
+    if (conn->is_cancelled != NULL && atomic_count_get(conn->is_cancelled) != 0) {
+        return DUCK_STOP_CANCEL;
+    }
+    return has_passed(conn, now_us) ? DUCK_STOP_DEADLINE : DUCK_STOP_NONE;
+}
+
 static void purge(void)
 {
     duck_memory_purge();
@@ -48,9 +56,10 @@ static void look_at_all(struct duck *duck, bool is_too_large)
 {
     uint64_t now_us = clock_mono_us(duck->options.clock);
     for (struct duck_conn *conn = duck->watched; conn != NULL; conn = conn->next_watched) {
-        if (conn->stop == DUCK_STOP_NONE && has_passed(conn, now_us)) {
-            conn->stop = DUCK_STOP_DEADLINE;
-        } else if (conn->stop == DUCK_STOP_NONE && is_too_large) {
+        if (conn->stop == DUCK_STOP_NONE) {
+            conn->stop = reason_now(conn, now_us);
+        }
+        if (conn->stop == DUCK_STOP_NONE && is_too_large) {
             conn->stop = DUCK_STOP_MEMORY;
         }
         if (conn->stop != DUCK_STOP_NONE) {
@@ -141,22 +150,16 @@ enum duck_stop duck_watch_reason(struct duck_conn *conn)
 {
     struct duck *duck = conn->duck;
     lock_take(&duck->watch_lock);
-    if (conn->is_watched && conn->stop == DUCK_STOP_NONE &&
-        has_passed(conn, clock_mono_us(duck->options.clock))) {
-        conn->stop = DUCK_STOP_DEADLINE;
+    if (conn->is_watched && conn->stop == DUCK_STOP_NONE) {
+        conn->stop = reason_now(conn, clock_mono_us(duck->options.clock));
     }
     enum duck_stop stop = conn->stop;
     lock_give(&duck->watch_lock);
     return stop;
 }
 
-void duck_cancel(struct duck_conn *conn)
+void duck_set_cancel(struct duck_conn *conn, const atomic_count *is_cancelled)
 {
-    struct duck *duck = conn->duck;
-    lock_take(&duck->watch_lock);
-    if (conn->is_watched && conn->stop == DUCK_STOP_NONE) {
-        conn->stop = DUCK_STOP_CANCEL;
-        duckdb_interrupt(conn->handle);
-    }
-    lock_give(&duck->watch_lock);
+    CHECK(!conn->is_watched);
+    conn->is_cancelled = is_cancelled;
 }

@@ -53,7 +53,9 @@ static uint32_t wanted_events(const struct conn *conn)
     case CONN_OPEN: {
         bool reads = (!conn->paused && !conn->eof) || conn->tls_write_wants_read;
         bool writes = (conn->blocked && !conn->tls_write_wants_read) || conn->tls_read_wants_write;
-        return (reads ? EPOLLIN : 0) | (writes ? EPOLLOUT : 0);
+        bool listens =
+            conn->paused && !conn->eof && !conn->hung_up && conn->handler->on_hangup != NULL;
+        return (reads ? EPOLLIN : 0) | (writes ? EPOLLOUT : 0) | (listens ? EPOLLRDHUP : 0);
     }
     case CONN_FLUSHING:
         return !conn->blocked ? 0 : conn->tls_write_wants_read ? EPOLLIN : EPOLLOUT;
@@ -292,6 +294,15 @@ static void handshake(struct conn *conn)
     }
 }
 
+/* While reading is paused. */
+static void note_hangup(struct conn *conn, uint32_t events)
+{
+    if (conn->state == CONN_OPEN && (events & EPOLLRDHUP) != 0 && !conn->hung_up) {
+        conn->hung_up = true;
+        conn->handler->on_hangup(conn);
+    }
+}
+
 static void on_conn(struct watch *watch, uint32_t events)
 {
     struct conn *conn = (struct conn *)watch;
@@ -315,6 +326,7 @@ static void on_conn(struct watch *watch, uint32_t events)
         } else if (broken) {
             conn_end(conn, CONN_END_PEER);
         } else {
+            note_hangup(conn, events);
             conn_update_interest(conn, true);
         }
         break;

@@ -42,6 +42,9 @@ struct conn_handler {
     void (*on_drain)(struct conn *conn);
     /* The peer will send no more; what it sent has been delivered. NULL: conn_finish. */
     void (*on_eof)(struct conn *conn);
+    /* The same, told while reading is paused, so that what is done for the peer can end; there may
+     * be undelivered bytes. Once in a pause; on_eof comes after conn_resume. May be NULL. */
+    void (*on_hangup)(struct conn *conn);
     /* NULL: the connection is closed. */
     void (*on_timeout)(struct conn *conn, enum conn_timeout timeout);
     /* The last callback: forget the connection. May be NULL. */

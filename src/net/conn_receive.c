@@ -114,6 +114,7 @@ void conn_resume(struct conn *conn)
         return;
     }
     conn->paused = false;
+    conn->hung_up = false;
     if (conn->in.n > 0 || conn->tls != NULL) {
         conn->data_due = true;
         loop_make_due(conn->loop, conn);

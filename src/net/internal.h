@@ -54,6 +54,7 @@ struct conn {
     uint8_t idle_activity;
     bool is_due;
     bool paused;
+    bool hung_up; /* in this pause: on_hangup was called */
     bool corked;
     bool blocked; /* the kernel takes no more; EPOLLOUT will tell */
     bool eof;

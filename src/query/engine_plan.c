@@ -297,7 +297,9 @@ static status run_on_engine(struct run *run, struct duck *duck, str text, enum e
     if (status_ok(result)) {
         struct duck_conn *conn = duck_conn_of(duck, run->slot, catalog);
         duck_session_set(conn, &rc);
+        duck_set_cancel(conn, run->query->is_cancelled);
         result = execute(run, plan, conn, rows, err);
+        duck_set_cancel(conn, NULL);
         duck_session_set(conn, NULL);
     }
     read_context_release(&rc);
@@ -307,10 +309,11 @@ static status run_on_engine(struct run *run, struct duck *duck, str text, enum e
 
 status engine_enter(struct run *run, struct heavy_pass *pass, struct error *err)
 {
+    const atomic_count *is_cancelled = run->query->is_cancelled;
     if (run->goes_alone) {
-        return query_enter_heavy(run->engine, true, run->deadline_us, pass, err);
+        return query_enter_heavy(run->engine, true, run->deadline_us, is_cancelled, pass, err);
     }
-    TRY(query_enter_heavy(run->engine, false, 0, pass, err));
+    TRY(query_enter_heavy(run->engine, false, 0, is_cancelled, pass, err));
     run->deadline_us =
         clock_mono_us(run->engine->clock) + run->engine->limits.statement_timeout_ms * 1000ULL;
     return STATUS_IS_OK;

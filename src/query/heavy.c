@@ -27,7 +27,7 @@ static bool has_room(const struct heavy *heavy, bool alone)
 
 /* Under the lock. */
 static status wait_for_room(struct query_engine *engine, bool alone, uint64_t deadline_us,
-                            struct error *err)
+                            const atomic_count *is_cancelled, struct error *err)
 {
     struct heavy *heavy = &engine->heavy;
     unsigned wait_ms = alone ? HEAVY_ALONE_WAIT_MS : HEAVY_WAIT_MS;
@@ -36,6 +36,9 @@ static status wait_for_room(struct query_engine *engine, bool alone, uint64_t de
         until_us = deadline_us;
     }
     while (!has_room(heavy, alone)) {
+        if (is_cancelled != NULL && atomic_count_get(is_cancelled) != 0) {
+            return error_set(err, ERROR_CANCELLED, "the statement was cancelled");
+        }
         if (clock_mono_us(engine->clock) >= until_us) {
             return error_set(err, ERROR_BUSY, "no engine was free within %u ms", wait_ms);
         }
@@ -45,7 +48,8 @@ static status wait_for_room(struct query_engine *engine, bool alone, uint64_t de
 }
 
 status query_enter_heavy(struct query_engine *engine, bool alone, uint64_t deadline_us,
-                         struct heavy_pass *pass, struct error *err)
+                         const atomic_count *is_cancelled, struct heavy_pass *pass,
+                         struct error *err)
 {
     struct heavy *heavy = &engine->heavy;
     lock_take(&engine->lock);
@@ -56,7 +60,7 @@ status query_enter_heavy(struct query_engine *engine, bool alone, uint64_t deadl
     } else {
         heavy->waiting_count++;
         heavy->alone_waiting_count += alone ? 1 : 0;
-        result = wait_for_room(engine, alone, deadline_us, err);
+        result = wait_for_room(engine, alone, deadline_us, is_cancelled, err);
         heavy->alone_waiting_count -= alone ? 1 : 0;
         heavy->waiting_count--;
     }

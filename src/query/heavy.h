@@ -60,9 +60,10 @@ void heavy_init(struct heavy *heavy, unsigned count_max);
 void heavy_release(struct heavy *heavy);
 
 /* Comes in, waiting until `deadline_us` (monotonic; 0: none) and the limits above at most. BUSY:
- * too many wait, or no place in time. */
+ * too many wait, or no place in time. CANCELLED: *is_cancelled (NULL: none) became not 0. */
 MUST_USE status query_enter_heavy(struct query_engine *engine, bool alone, uint64_t deadline_us,
-                                  struct heavy_pass *pass, struct error *err);
+                                  const atomic_count *is_cancelled, struct heavy_pass *pass,
+                                  struct error *err);
 void query_leave_heavy(struct query_engine *engine, const struct heavy_pass *pass);
 /* Asked before leaving, by a statement that was refused memory. */
 enum heavy_verdict query_judge_heavy(struct query_engine *engine, const struct heavy_pass *pass,

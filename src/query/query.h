@@ -148,9 +148,10 @@ struct query {
     /* What is wrong with the parameters (arena): told when the statements were found good and
      * allowed (contract http-ws.md 2.2). NULL: nothing. */
     const struct error *param_error;
-    str idempotency_key; /* empty: none */
-    struct arena *arena; /* lives as long as the request; holds sql and params */
-    struct buf *out;     /* RESULT objects go here */
+    const atomic_count *is_cancelled; /* not 0: nobody waits for the answer any more; NULL: never */
+    str idempotency_key;              /* empty: none */
+    struct arena *arena;              /* lives as long as the request; holds sql and params */
+    struct buf *out;                  /* RESULT objects go here */
     /* Hands large results on, see struct results; may be NULL. */
     status (*flush)(void *context, struct error *err);
     void *flush_context;

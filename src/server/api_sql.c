@@ -389,6 +389,7 @@ static void open_session(struct http_call *call, struct sql_call *sql)
         .now_us = clock_wall_us(call->clock),
         .is_async = sql->has_durability ? sql->is_async : server_is_async(server),
     };
+    query->is_cancelled = &call->is_gone;
     query->arena = &call->arena;
     query->out = &call->out;
     query->flush = flush;

@@ -139,6 +139,7 @@ static void begin_call(struct http_conn *conn, struct http_call *call)
     call->body_complete = false;
     call->extra_count = 0;
     call->must_close = false;
+    atomic_count_set(&call->is_gone, 0);
     call->route = NULL;
     call->metric_route = 0;
     call->state = NULL;
@@ -609,6 +610,14 @@ static void on_eof(struct conn *net)
     } /* BUSY: reading is paused then, and the end is seen after the answer */
 }
 
+static void on_hangup(struct conn *net)
+{
+    struct http_conn *conn = conn_user(net);
+    if (conn->phase == HTTP_PHASE_BUSY && conn->call != NULL) {
+        atomic_count_set(&conn->call->is_gone, 1);
+    }
+}
+
 static void on_timeout(struct conn *net, enum conn_timeout timeout)
 {
     struct http_conn *conn = conn_user(net);
@@ -644,6 +653,7 @@ static void on_close(struct conn *net, enum conn_end end)
     struct http_conn *conn = conn_user(net);
     struct http_call *call = conn->call;
     if (call != NULL) {
+        atomic_count_set(&call->is_gone, 1);
         call->conn = NULL;
         conn->call = NULL;
         if (conn->phase == HTTP_PHASE_BODY) {
@@ -691,6 +701,7 @@ const struct conn_handler *http_conn_handler(void)
         .on_data = on_data,
         .on_drain = on_drain,
         .on_eof = on_eof,
+        .on_hangup = on_hangup,
         .on_timeout = on_timeout,
         .on_close = on_close,
     };

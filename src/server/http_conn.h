@@ -59,6 +59,7 @@ struct http_call {
     const struct clock *clock;
     struct http_home *home;
     struct http_conn *conn; /* NULL: the client is gone */
+    atomic_count is_gone; /* 1: the client is, or sends no more; for whoever works on the answer */
 
     /* -- the request; texts live until the answer -- */
     struct http_request request;

@@ -151,6 +151,23 @@ test('a read by key waits for no statement that takes long, whether its row is h
   await server.destroy();
 });
 
+test('a statement whose client is gone ends, also one that waits for its turn', async () => {
+  const server = await startServer({ settings: { execution: { handler_timeout_seconds: 300 } } });
+  const { token } = await server.login();
+  const body = JSON.stringify({ sql: 'SELECT count(*) FROM range(1000000000000)' });
+  const head = `POST /v1/api/sql HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+  const sockets = await Promise.all(Array.from({ length: 6 }, () => new Promise((resolve) => {
+    const socket = net.connect(server.port, server.host, () => socket.write(head + body, () => resolve(socket)));
+    socket.on('error', () => {});
+  })));
+  await eventually(() => server.output.includes(' engine_opened'), 'them to run');
+  for (const [i, socket] of sockets.entries()) i % 2 === 0 ? socket.end() : socket.resetAndDestroy();
+  // Without room for long: with one of them still in, this would find no place.
+  assert.deepEqual(await server.rows('SELECT count(*) AS n FROM range(1000) a'), [{ n: '1000' }]);
+  await server.stop();
+  await server.destroy();
+});
+
 test('a second signal ends at once', async () => {
   const server = await startServer({ env: { ASAN_OPTIONS: 'detect_leaks=0' } });
   const { token } = await server.login();

@@ -406,29 +406,30 @@ TEST(duck_execute_after_its_deadline_does_not_start)
     fixture_close(&f);
 }
 
-static void *cancel_when_running(void *argument)
+static void *cancel_after_a_while(void *argument)
 {
-    struct fixture *f = argument;
-    struct duck_conn *conn = duck_conn_of(f->duck, 0, DUCK_HOT);
-    for (unsigned i = 0; i < 1000; i++) { /* a cancel before the start is none */
-        duck_cancel(conn);
-        struct timespec pause = {.tv_nsec = 1000000};
-        nanosleep(&pause, NULL);
-    }
+    struct timespec pause = {.tv_nsec = 100000000};
+    nanosleep(&pause, NULL);
+    atomic_count_set(argument, 1);
     return NULL;
 }
 
-TEST(duck_cancel_from_another_thread_ends_the_statement)
+TEST(duck_set_cancel_ends_the_statement_when_the_flag_is_set)
 {
     struct fixture f;
     struct error err;
     fixture_open(&f, 1);
     struct fixture_session session = {.user = "alice"};
+    atomic_count is_cancelled = {0};
+    struct duck_conn *conn = duck_conn_of(f.duck, 0, DUCK_HOT);
+    duck_set_cancel(conn, &is_cancelled);
     struct thread canceller;
-    thread_start(&canceller, "canceller", 0, cancel_when_running, &f);
+    thread_start(&canceller, "canceller", 0, cancel_after_a_while, &is_cancelled);
     EXPECT_STATUS(run_for_error(&f, &session, "SELECT count(*) FROM range(1000000000000)", 0, &err),
                   CANCELLED);
     thread_join(&canceller);
+    EXPECT_STATUS(run_for_error(&f, &session, "SELECT 1", 0, &err), CANCELLED); /* still set */
+    duck_set_cancel(conn, NULL);
     EXPECT_OK(run_for_error(&f, &session, "SELECT 1", 0, &err), &err);
     fixture_close(&f);
 }

@@ -18,6 +18,7 @@ static struct {
     unsigned data_calls;
     unsigned drains;
     unsigned eofs;
+    unsigned hangups;
     unsigned closes;
     unsigned idles;
     unsigned deadlines;
@@ -71,6 +72,12 @@ static void on_eof(struct conn *conn)
     conn_finish(conn);
 }
 
+static void on_hangup(struct conn *conn)
+{
+    (void)conn;
+    told.hangups++;
+}
+
 static void on_timeout(struct conn *conn, enum conn_timeout timeout)
 {
     (void)conn;
@@ -90,6 +97,7 @@ static const struct conn_handler handler = {.on_accept = on_accept,
                                             .on_data = on_data,
                                             .on_drain = on_drain,
                                             .on_eof = on_eof,
+                                            .on_hangup = on_hangup,
                                             .on_timeout = on_timeout,
                                             .on_close = on_close};
 static const struct conn_handler silent = {
@@ -486,6 +494,30 @@ TEST(conn_with_a_peer_that_resets_ends_by_peer)
     turn_until(&pair, &told.closes, 1);
     EXPECT(told.end == CONN_END_PEER);
     EXPECT_UINT(told.eofs, 0);
+    pair_close(&pair);
+}
+
+TEST(conn_paused_is_told_once_that_the_peer_sends_no_more)
+{
+    struct pair pair;
+    pair_open(&pair);
+    conn_pause(told.conn);
+    say(&pair, STR_LIT("undelivered\n"));
+    client_send_end(pair.client);
+    turn_until(&pair, &told.hangups, 1);
+    for (int i = 0; i < 5; i++) {
+        (void)loop_turn(pair.loop, 1);
+    }
+    EXPECT_UINT(loop_turn(pair.loop, 0), 0); /* epoll was told to keep quiet */
+    EXPECT_UINT(told.hangups, 1);
+    EXPECT_UINT(told.data_calls, 0);
+    EXPECT_UINT(told.eofs, 0);
+    EXPECT_STATUS(conn_write(told.conn, STR_LIT("an answer")), OK); /* it may still listen */
+    conn_resume(told.conn);
+    turn_until(&pair, &told.closes, 1);
+    EXPECT_STR(buf_str(&told.received), "undelivered\n");
+    EXPECT_UINT(told.eofs, 1);
+    EXPECT_UINT(told.hangups, 1);
     pair_close(&pair);
 }
 

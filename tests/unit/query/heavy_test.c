@@ -12,7 +12,7 @@ static struct rig rig;
 static struct heavy_pass enter(bool alone)
 {
     struct heavy_pass pass = {0};
-    EXPECT_OK(query_enter_heavy(rig.engine, alone, 0, &pass, &rig.err), &rig.err);
+    EXPECT_OK(query_enter_heavy(rig.engine, alone, 0, NULL, &pass, &rig.err), &rig.err);
     return pass;
 }
 
@@ -65,7 +65,7 @@ static void *enter_alone(void *argument)
 {
     (void)argument;
     struct heavy_pass pass;
-    outcome = query_enter_heavy(rig.engine, true, 0, &pass, &said);
+    outcome = query_enter_heavy(rig.engine, true, 0, NULL, &pass, &said);
     if (status_ok(outcome)) {
         query_leave_heavy(rig.engine, &pass);
     }
@@ -108,12 +108,27 @@ TEST(query_enter_heavy_alone_comes_in_when_the_last_one_leaves)
     rig_close(&rig);
 }
 
+TEST(query_enter_heavy_when_nobody_waits_for_the_answer_is_cancelled)
+{
+    rig_open(&rig);
+    struct heavy_pass one = enter(false);
+    struct heavy_pass other = enter(false);
+    atomic_count is_cancelled = {0};
+    atomic_count_set(&is_cancelled, 1);
+    struct heavy_pass late;
+    EXPECT_STATUS(query_enter_heavy(rig.engine, true, 0, &is_cancelled, &late, &rig.err),
+                  CANCELLED);
+    query_leave_heavy(rig.engine, &one);
+    query_leave_heavy(rig.engine, &other);
+    rig_close(&rig);
+}
+
 TEST(query_enter_heavy_past_its_deadline_is_busy)
 {
     rig_open(&rig);
     struct heavy_pass first = enter(false);
     struct heavy_pass late;
-    EXPECT_STATUS(query_enter_heavy(rig.engine, true, 1, &late, &rig.err), UNAVAILABLE);
+    EXPECT_STATUS(query_enter_heavy(rig.engine, true, 1, NULL, &late, &rig.err), UNAVAILABLE);
     EXPECT(rig.err.id == ERROR_BUSY);
     query_leave_heavy(rig.engine, &first);
     rig_close(&rig);

@@ -611,7 +611,7 @@ TEST(a_statement_that_finds_no_engine_free_is_told_so)
     rig_open_with(&rig, one_at_a_time);
     rig_do(&rig, "SELECT 1 AS one");
     struct heavy_pass pass;
-    EXPECT_OK(query_enter_heavy(rig.engine, false, 0, &pass, &rig.err), &rig.err);
+    EXPECT_OK(query_enter_heavy(rig.engine, false, 0, NULL, &pass, &rig.err), &rig.err);
     atomic_count_set(&has_answered, 0);
     struct rig_query q;
     struct thread thread = {0};
