@@ -32,11 +32,12 @@ test: deps check ## build with ASan and UBSan and run every test
 	@cmake --build build/debug -j $(JOBS)
 	@ctest --test-dir build/debug --output-on-failure -j $(JOBS)
 
-check: ## layers, format, requirements
+check: ## layers, format, comments, requirements, dashboard
 	@tools/check-layers
 	@tools/check-format
 	@tools/check-comments
 	@tools/check-requirements
+	@tools/check-dashboard
 
 format: ## write all C files as .clang-format says
 	@tools/format
