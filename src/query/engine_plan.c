@@ -267,6 +267,9 @@ static status execute(struct run *run, struct engine_plan *plan, struct duck_con
     if (rows == NULL) {
         return STATUS_IS_OK;
     }
+    if (rows->rows == NULL) {
+        return rows->begin(rows->context, plan, NULL, err);
+    }
     struct duck_result *result = NULL;
     TRY(duck_execute(statement, values, count, run->deadline_us, &result, err));
     status outcome = rows->begin(rows->context, plan, result, err);
@@ -383,6 +386,23 @@ static status each_rows(void *context, const struct batch *batch, struct error *
         TRY(each->fn(each->context, each->row, each->width, err));
     }
     return STATUS_IS_OK;
+}
+
+static status tell_prepared_width(void *context, const struct engine_plan *plan,
+                                  const struct duck_result *result, struct error *err)
+{
+    (void)result;
+    struct each_row *each = context;
+    bool is_known = plan->gate.outputs != NULL && each->tell_width != NULL;
+    return is_known ? each->tell_width(each->context, plan->gate.output_count, err) : STATUS_IS_OK;
+}
+
+status find_rows_prepare(struct run *run, str query, find_rows_width_fn *width, void *context,
+                         struct error *err)
+{
+    struct each_row each = {.tell_width = width, .context = context};
+    struct engine_rows rows = {&each, tell_prepared_width, NULL};
+    return engine_run(run, query, ENGINE_UNLIMITED, &rows, err);
 }
 
 status find_rows_select(struct run *run, str query, find_rows_width_fn *width, find_rows_fn *fn,

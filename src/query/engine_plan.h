@@ -43,7 +43,7 @@ MUST_USE status engine_plan_files(struct run *run, struct engine_plan *plan,
 /* What a running SELECT hands its rows to. */
 struct engine_rows {
     void *context;
-    /* Once, before any row. */
+    /* Once, before any row. `result` is NULL when `rows` is: it is prepared and not run. */
     status (*begin)(void *context, const struct engine_plan *plan, const struct duck_result *result,
                     struct error *err);
     status (*rows)(void *context, const struct batch *batch, struct error *err);

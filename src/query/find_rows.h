@@ -47,5 +47,9 @@ typedef status find_rows_fn(void *context, const struct value *values, unsigned 
                             struct error *err);
 MUST_USE status find_rows_select(struct run *run, str query, find_rows_width_fn *width,
                                  find_rows_fn *fn, void *context, struct error *err);
+/* The same SELECT prepared and not run, for EXPLAIN: what is refused without a row is refused. A
+ * `width` that only the engine knows is not told. */
+MUST_USE status find_rows_prepare(struct run *run, str query, find_rows_width_fn *width,
+                                  void *context, struct error *err);
 
 #endif

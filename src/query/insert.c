@@ -38,6 +38,7 @@ struct insert {
     struct row_write_table *to;
     struct write_job *job;
     struct conflict *conflict; /* NULL: no ON CONFLICT */
+    bool is_explained;         /* EXPLAIN: bound and prepared, no row is made */
 };
 
 static status find_columns(struct insert *in, struct error *err)
@@ -169,7 +170,8 @@ static status ask_engine(struct insert *in, struct error *err)
     buf_append_c(&text, ")) AS v");
     str query = arena_copy(in->run->arena, buf_str(&text));
     buf_release(&text);
-    return find_rows_select(in->run, query, NULL, take_cells, in, err);
+    return in->is_explained ? find_rows_prepare(in->run, query, NULL, NULL, err)
+                            : find_rows_select(in->run, query, NULL, take_cells, in, err);
 }
 
 /* Binds every computed cell. Subqueries, and what our own expressions have not, are for the SQL
@@ -287,6 +289,9 @@ static status take_row(void *context, const struct value *values, unsigned count
 static status add_query(struct insert *in, struct error *err)
 {
     struct query_rows rows = {in, 0};
+    if (in->is_explained) {
+        return find_rows_prepare(in->run, in->part->query, check_query_width, &rows, err);
+    }
     return find_rows_select(in->run, in->part->query, check_query_width, take_row, &rows, err);
 }
 
@@ -327,18 +332,18 @@ static status add_rows(struct insert *in, const struct table *table, struct erro
     make_row(in);
     switch (in->part->source) {
     case INSERT_VALUES:
-        return add_values(in, err);
+        return in->is_explained ? bind_cells(in, err) : add_values(in, err);
     case INSERT_QUERY:
         return add_query(in, err);
     case INSERT_DEFAULT_VALUES:
         memset(in->given, 0, in->schema->column_count * sizeof *in->given);
-        return add_row(in, 1, err);
+        return in->is_explained ? STATUS_IS_OK : add_row(in, 1, err);
     }
     CHECK(false);
     return STATUS_IS_OK;
 }
 
-status run_insert(struct run *run, struct error *err)
+static status do_insert(struct run *run, bool is_explained, struct error *err)
 {
     const struct insert_part *part = &run->statement->as.insert;
     const struct table *table = NULL;
@@ -361,13 +366,24 @@ status run_insert(struct run *run, struct error *err)
                         .param_types = run_param_types(run),
                         .rows = &job->arena,
                         .to = row_write_table(&job->write, &place, schema),
-                        .job = job};
+                        .job = job,
+                        .is_explained = is_explained};
     status result = add_rows(&in, table, err);
     conflict_close(in.conflict);
     schema_give(schema);
-    if (!status_ok(result)) {
+    if (!status_ok(result) || is_explained) {
         write_job_give(job);
         return result;
     }
     return write_job_submit(run, job, err);
+}
+
+status run_insert(struct run *run, struct error *err)
+{
+    return do_insert(run, false, err);
+}
+
+status insert_explain(struct run *run, struct error *err)
+{
+    return do_insert(run, true, err);
 }

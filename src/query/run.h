@@ -126,9 +126,11 @@ MUST_USE status run_audited(struct run *run, run_fn *handler, struct error *err)
 void query_audit_execute_as(struct query_engine *engine, const struct session *actor, str target,
                             const char *statement, bool is_allowed, struct arena *arena);
 
-/* update.c: does this UPDATE or DELETE find its row by key, without the SQL engine? For EXPLAIN. */
-MUST_USE status update_goes_by_key(struct run *run, const struct statement *statement,
-                                   struct schema *schema, bool *by_key, struct error *err);
+/* insert.c, update.c, for EXPLAIN: the statement bound and what it asks of the SQL engine prepared,
+ * with its errors; nothing is read or written. On a worker. *by_key: UPDATE or DELETE finds its row
+ * without the SQL engine. */
+MUST_USE status insert_explain(struct run *run, struct error *err);
+MUST_USE status update_explain(struct run *run, bool *by_key, struct error *err);
 
 /* insert.c, update.c, select.c */
 run_fn run_insert, run_update, run_delete, run_select;

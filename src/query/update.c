@@ -24,6 +24,7 @@ struct update {
     struct eval_session session;
     struct write_job *job;
     struct row_write_table *to;
+    bool *explained; /* EXPLAIN: nothing is read, and here it says: by key? NULL: it is run */
     struct value *new_values;
     /* Of rows that the SQL engine found: */
     struct value *old_values;
@@ -301,28 +302,6 @@ static status change_by_query(struct update *u, struct error *err)
 /* -- the statements -----------------------------------------------------------------------------
  */
 
-status update_goes_by_key(struct run *run, const struct statement *statement, struct schema *schema,
-                          bool *by_key, struct error *err)
-{
-    const struct update_part *part = &statement->as.update;
-    const struct delete_part *gone = &statement->as.delete;
-    bool is_update = statement->kind == STATEMENT_UPDATE;
-    struct update u = {.run = run,
-                       .schema = schema,
-                       .names = {.schema = schema, .alias = is_update ? part->alias : gone->alias},
-                       .where = is_update ? part->where : gone->where,
-                       .sets = is_update ? &part->sets : NULL};
-    if (is_update) {
-        TRY(bind_sets(&u, err));
-    }
-    struct key_condition condition = {0};
-    if (!sets_need_engine(&u)) {
-        TRY(find_rows_by_key(run, &u.names, u.where, &condition, err));
-    }
-    *by_key = condition.has_key;
-    return STATUS_IS_OK;
-}
-
 static status change_rows(struct update *u, struct error *err)
 {
     if (u->sets != NULL) {
@@ -335,6 +314,11 @@ static status change_rows(struct update *u, struct error *err)
     struct key_condition condition = {0};
     if (!sets_need_engine(u)) {
         TRY(find_rows_by_key(u->run, &u->names, u->where, &condition, err));
+    }
+    if (u->explained != NULL) {
+        *u->explained = condition.has_key;
+        return condition.has_key ? STATUS_IS_OK
+                                 : find_rows_prepare(u->run, select_text(u), NULL, NULL, err);
     }
     if (condition.has_key) {
         return change_by_key(u, &condition, err);
@@ -364,30 +348,48 @@ static status change(struct run *run, const struct table_name *name, const char 
     u->to = row_write_table(&u->job->write, &place, u->schema);
     status result = change_rows(u, err);
     schema_give(u->schema);
-    if (!status_ok(result)) {
+    if (!status_ok(result) || u->explained != NULL) {
         write_job_give(u->job);
         return result;
     }
     return write_job_submit(run, u->job, err);
 }
 
-status run_update(struct run *run, struct error *err)
+static status do_update(struct run *run, bool *explained, struct error *err)
 {
     const struct update_part *part = &run->statement->as.update;
     struct update u = {.names = {.alias = part->alias},
                        .where = part->where,
                        .where_text = part->where_text,
                        .sets = &part->sets,
+                       .explained = explained,
                        .returning = &part->returning};
     return change(run, &part->table, "update", &u, RESULT_UPDATED, err);
 }
 
-status run_delete(struct run *run, struct error *err)
+static status do_delete(struct run *run, bool *explained, struct error *err)
 {
     const struct delete_part *part = &run->statement->as.delete;
     struct update u = {.names = {.alias = part->alias},
                        .where = part->where,
                        .where_text = part->where_text,
+                       .explained = explained,
                        .returning = &part->returning};
     return change(run, &part->table, "delete", &u, RESULT_DELETED, err);
+}
+
+status run_update(struct run *run, struct error *err)
+{
+    return do_update(run, NULL, err);
+}
+
+status run_delete(struct run *run, struct error *err)
+{
+    return do_delete(run, NULL, err);
+}
+
+status update_explain(struct run *run, bool *by_key, struct error *err)
+{
+    return run->statement->kind == STATEMENT_UPDATE ? do_update(run, by_key, err)
+                                                    : do_delete(run, by_key, err);
 }

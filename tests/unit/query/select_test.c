@@ -175,6 +175,45 @@ TEST(explain_says_which_way_a_select_goes)
     rig_close(&rig);
 }
 
+/* The same error as that of the statement, but for its place. */
+TEST(explain_of_a_write_refuses_what_the_write_would_refuse)
+{
+    rig_open(&rig);
+    rig_do(&rig, "CREATE SHARED TABLE t (id BIGINT PRIMARY KEY, v TEXT, n INT)");
+    rig_do(&rig, "CREATE STREAM TABLE e (v TEXT) WITH (TTL_SECONDS = 60)");
+    rig_do(&rig, "INSERT INTO t VALUES (1, 'a', 1)");
+    static const char *const writes[] = {
+        "INSERT INTO t SELECT * FROM read_text('/etc/hostname')",
+        "INSERT INTO t SELECT id, v, nope FROM t",
+        "INSERT INTO t SELECT id FROM t",
+        "INSERT INTO t SELECT id, v, n FROM nothing",
+        "INSERT INTO t (id, nope) VALUES (2, 3)",
+        "INSERT INTO t VALUES (2, 'x')",
+        "INSERT INTO t VALUES (2, (SELECT getenv('PATH')), 1)",
+        "INSERT INTO t VALUES (2, 'x', 1) ON CONFLICT (n) DO NOTHING",
+        "INSERT INTO t VALUES (2, 'x', 1) RETURNING nope",
+        "UPDATE t SET nope = 1 WHERE n = 1",
+        "UPDATE t SET id = 1 WHERE n = 1",
+        "UPDATE t SET v = getenv('PATH') WHERE n = 1",
+        "UPDATE t SET v = 'x' WHERE nope = 1",
+        "UPDATE t SET v = 'x' WHERE id IN (SELECT id FROM nothing)",
+        "UPDATE t SET v = 'x' WHERE id = 1 RETURNING nope",
+        "UPDATE e SET v = 'x' WHERE v = 'y'",
+        "DELETE FROM t WHERE v = getenv('PATH')",
+        "DELETE FROM t WHERE nope",
+        "DELETE FROM t WHERE n = (SELECT count(*) FROM read_text('/etc/hostname'))",
+        "DELETE FROM nothing WHERE id = 1",
+        "DELETE FROM system.users WHERE user_id = 'alice'",
+    };
+    for (size_t i = 0; i < sizeof writes / sizeof writes[0]; i++) {
+        const char *refusal = rig_ask(&rig, "root", writes[i]);
+        EXPECT(strstr(refusal, "success") == NULL && refusal[0] == '4');
+        EXPECT_ANSWER(&rig, "root", arena_format(&rig.arena, "EXPLAIN %s", writes[i]).p, refusal);
+    }
+    EXPECT_ROWS(&rig, "root", "SELECT id, v, n FROM t", "[[\"1\",\"a\",1]]");
+    rig_close(&rig);
+}
+
 TEST(describe_lists_columns_of_the_newest_or_the_wanted_version)
 {
     rig_open(&rig);
