@@ -42,6 +42,7 @@ struct table {
     enum table_kind kind;
     uint32_t version; /* newest schema version */
     enum table_access access;
+    str access_by_version; /* for table_access_at */
     struct flush_policy flush;
     uint32_t ttl_s;      /* STREAM */
     uint32_t max_buffer; /* STREAM: rows kept in a partition, the newest; 0: any number */
@@ -56,6 +57,10 @@ struct table {
     int64_t created_us;
     int64_t updated_us;
 };
+
+/* The access level that a version of the table had: 1 to table->version. Versions that an
+ * older server made have the level that was there when the next one was noted. */
+enum table_access table_access_at(const struct table *table, uint32_t version);
 
 struct namespace_def {
     namespace_id id;

@@ -34,10 +34,24 @@ static struct object *table_object(const struct table *table)
     *own = *table;
     own->namespace_name = arena_copy(&object->arena, table->namespace_name);
     own->name = arena_copy(&object->arena, table->name);
+    own->access_by_version = arena_copy(&object->arena, table->access_by_version);
     own->storage_id = arena_copy(&object->arena, table->storage_id);
     own->location = arena_copy(&object->arena, table->location);
     own->comment = arena_copy(&object->arena, table->comment);
     return object;
+}
+
+/* One digit per version. The new version is the newest one's: versions before it that have none
+ * had, as far as anybody knows, the level `before`. */
+static void note_access(struct table *table, enum table_access before, struct arena *arena)
+{
+    size_t known = table->access_by_version.n;
+    char *digits = arena_alloc(arena, table->version);
+    for (size_t i = 0; i < table->version; i++) {
+        digits[i] = i < known ? table->access_by_version.p[i] : (char)('0' + before);
+    }
+    digits[table->version - 1] = (char)('0' + table->access);
+    table->access_by_version = str_of(digits, table->version);
 }
 
 static status find_namespace(struct commit_txn *txn, str name, namespace_id *id, struct error *err)
@@ -114,6 +128,7 @@ static status evaluate_create(struct change *change, struct commit_txn *txn, str
                          STR(spec->namespace_name), STR(spec->name));
     }
     TRY(change_next_number(txn, "next_table", &table.id.v, err));
+    note_access(&table, table.access, arena);
     TRY(count_table(txn, &table, 1, err));
     struct column *columns = ARENA_ARRAY(arena, struct column, spec->column_count + 1);
     for (unsigned i = 0; i < spec->column_count; i++) {
@@ -222,7 +237,8 @@ static status evaluate_alter(struct change *change, struct commit_txn *txn, stru
     if (status_ok(result) && wanted->check != NULL) {
         result = wanted->check(wanted->check_context, err);
     }
-    table->access = wanted->access != NULL ? *wanted->access : table->access;
+    enum table_access before = table->access;
+    table->access = wanted->access != NULL ? *wanted->access : before;
     table->updated_us = commit_now_us(txn);
     if (status_ok(result)) {
         result = alter_columns(change, txn, table, err);
@@ -231,6 +247,7 @@ static status evaluate_alter(struct change *change, struct commit_txn *txn, stru
         object_give(object);
         return result;
     }
+    note_access(table, before, &object->arena);
     change->version = table->version;
     change->id = table->id;
     change->is_table_changed = true;

@@ -53,6 +53,16 @@ const char *table_access_name(enum table_access level)
     return (unsigned)level <= TABLE_ACCESS_DBA ? access_names[level] : "?";
 }
 
+enum table_access table_access_at(const struct table *table, uint32_t version)
+{
+    str digits = table->access_by_version;
+    if (version == 0 || version > digits.n) {
+        return table->access;
+    }
+    unsigned level = (unsigned)digits.p[version - 1] - '0';
+    return level <= TABLE_ACCESS_DBA ? (enum table_access)level : table->access;
+}
+
 bool table_access_parse(str text, enum table_access *out)
 {
     for (int i = 0; i <= TABLE_ACCESS_DBA; i++) {

@@ -280,6 +280,8 @@ static status schema_row(struct read_context *rc, const struct table *t, uint32_
     buf_init(&columns);
     schema_append_json(&columns, schema);
     schema_give(schema);
+    struct table then = *t;
+    then.access = table_access_at(t, version);
     struct value row[] = {value_text(table_display(rc->arena, t->namespace_name, t->name)),
                           value_text(t->name),
                           value_text(t->namespace_name),
@@ -289,8 +291,8 @@ static status schema_row(struct read_context *rc, const struct table *t, uint32_
                           json_value(buf_str(&columns)),
                           text_or_null(t->comment),
                           value_int(TYPE_TIMESTAMP, t->updated_us),
-                          json_value(options_text(rc->arena, t)),
-                          access_value(rc->arena, t),
+                          json_value(options_text(rc->arena, &then)),
+                          access_value(rc->arena, &then),
                           value_bool(version == t->version),
                           text_or_null(t->kind == TABLE_STREAM ? (str){NULL, 0} : t->storage_id),
                           t->kind == TABLE_USER ? value_bool(t->uses_user_storage)

@@ -212,6 +212,43 @@ TEST(catalog_alter_table_makes_a_version_and_keeps_the_old_one)
     end(&rig);
 }
 
+TEST(table_access_at_is_the_level_of_that_version)
+{
+    struct rig rig;
+    begin(&rig);
+    table_id id = create_table(&rig, "default", "t");
+    const struct column columns[] = {
+        {.id = 1, .name = STR_LIT("id"), .type = {.id = TYPE_BIGINT}, .is_primary_key = true}};
+    static const enum table_access levels[] = {TABLE_ACCESS_PUBLIC, TABLE_ACCESS_DBA};
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct table_change change = {.id = id,
+                                            .expected_version = i + 1,
+                                            .columns = columns,
+                                            .column_count = 1,
+                                            .access = &levels[i]};
+        uint32_t version = 0;
+        EXPECT_OK(catalog_alter_table(rig.catalog, &change, &version, &rig.err), &rig.err);
+    }
+    const struct catalog_snapshot *snapshot = catalog_take(rig.catalog);
+    const struct table *table = snapshot_find_table_id(snapshot, id);
+    EXPECT_INT(table_access_at(table, 1), TABLE_ACCESS_PRIVATE);
+    EXPECT_INT(table_access_at(table, 2), TABLE_ACCESS_PUBLIC);
+    EXPECT_INT(table_access_at(table, 3), TABLE_ACCESS_DBA);
+    catalog_give(snapshot);
+    end(&rig);
+}
+
+TEST(table_access_at_of_a_record_that_does_not_tell_is_the_level_of_now)
+{
+    struct table table = {.access = TABLE_ACCESS_RESTRICTED, .version = 3};
+    EXPECT_INT(table_access_at(&table, 1), TABLE_ACCESS_RESTRICTED);
+    table.access_by_version = STR_LIT("1x");
+    EXPECT_INT(table_access_at(&table, 1), TABLE_ACCESS_PUBLIC);
+    EXPECT_INT(table_access_at(&table, 2), TABLE_ACCESS_RESTRICTED);
+    EXPECT_INT(table_access_at(&table, 3), TABLE_ACCESS_RESTRICTED);
+    EXPECT_INT(table_access_at(&table, 0), TABLE_ACCESS_RESTRICTED);
+}
+
 TEST(catalog_drop_namespace_with_a_table_is_refused)
 {
     struct rig rig;
