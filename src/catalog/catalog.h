@@ -221,6 +221,7 @@ struct table_change {
     const struct column *columns;
     unsigned column_count;
     const enum table_access *access;
+    const int64_t *deleted_retention_s;
     /* Asked within the commit, on its thread; not OK refuses the change. NULL: nothing is asked. */
     status (*check)(void *context, struct error *err);
     void *check_context;

@@ -239,6 +239,9 @@ static status evaluate_alter(struct change *change, struct commit_txn *txn, stru
     }
     enum table_access before = table->access;
     table->access = wanted->access != NULL ? *wanted->access : before;
+    if (wanted->deleted_retention_s != NULL) {
+        table->deleted_retention_s = *wanted->deleted_retention_s;
+    }
     table->updated_us = commit_now_us(txn);
     if (status_ok(result)) {
         result = alter_columns(change, txn, table, err);

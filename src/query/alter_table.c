@@ -15,6 +15,7 @@ struct alter {
     struct column *columns;
     unsigned count;
     enum table_access access;
+    int64_t deleted_retention_s;
     bool has_effect; /* one action or more changes something: a new version */
     bool has_rows;
     uint64_t mark;     /* of the writes up to has_rows */
@@ -314,6 +315,18 @@ static status set_access(struct alter *a, const struct alter_action *action, str
     return STATUS_IS_OK;
 }
 
+static status set_retention(struct alter *a, const struct alter_action *action)
+{
+    int64_t kept_s = column_retention_of(&action->deleted_retention_s);
+    a->has_effect = a->has_effect || kept_s != a->deleted_retention_s;
+    a->deleted_retention_s = kept_s;
+    describe(a, kept_s == TABLE_RETENTION_FOR_EVER
+                    ? STR_LIT("SET DELETED_RETENTION off")
+                    : arena_format(a->run->arena, "SET DELETED_RETENTION %lld seconds",
+                                   (long long)kept_s));
+    return STATUS_IS_OK;
+}
+
 static status apply(struct alter *a, const struct alter_action *action, struct error *err)
 {
     switch (action->kind) {
@@ -335,6 +348,8 @@ static status apply(struct alter *a, const struct alter_action *action, struct e
         return rename_column(a, action, err);
     case ALTER_SET_ACCESS:
         return set_access(a, action, err);
+    case ALTER_SET_RETENTION:
+        return set_retention(a, action);
     case ALTER_CREATE_INDEX:
     case ALTER_DROP_INDEX:
         break;
@@ -373,6 +388,7 @@ static status alter(struct alter *a, const struct alter_table_part *part, struct
     memcpy(a->columns, a->schema->columns, a->schema->column_count * sizeof *a->columns);
     a->count = a->schema->column_count;
     a->access = a->table->access;
+    a->deleted_retention_s = a->table->deleted_retention_s;
     TRY(count_rows(a, err));
     for (unsigned i = 0; i < part->action_count; i++) {
         TRY(apply(a, &part->actions[i], err));
@@ -391,6 +407,7 @@ static status alter(struct alter *a, const struct alter_table_part *part, struct
                                   .columns = a->columns,
                                   .column_count = a->count,
                                   .access = &a->access,
+                                  .deleted_retention_s = &a->deleted_retention_s,
                                   .check = a->needs_no_row ? check_no_row : NULL,
                                   .check_context = a};
     uint32_t version = 0;

@@ -97,6 +97,14 @@ status column_from_def(const struct run *run, const struct column_def *def, stru
     return check_default_function(out, err);
 }
 
+int64_t column_retention_of(const struct option_i64 *said)
+{
+    if (!said->is_set) {
+        return TABLE_RETENTION_DEFAULT;
+    }
+    return said->value == 0 ? TABLE_RETENTION_FOR_EVER : said->value;
+}
+
 enum table_access column_access_of(enum access_level level)
 {
     switch (level) {

@@ -13,6 +13,8 @@ MUST_USE status column_from_def(const struct run *run, const struct column_def *
 MUST_USE status column_default_value(const struct run *run, const struct column *c,
                                      struct arena *arena, struct value *out, struct error *err);
 enum table_access column_access_of(enum access_level level);
+/* The retention that is kept: seconds, or TABLE_RETENTION_... */
+int64_t column_retention_of(const struct option_i64 *said);
 /* INVALID_OPERATION: the namespace is the server's own. */
 MUST_USE status column_refuse_system_table(const char *verb, str ns, str name, struct error *err);
 

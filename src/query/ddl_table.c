@@ -91,14 +91,6 @@ static void created_message(struct run *run, enum table_kind kind, str ns, str n
                 table_kind_name(kind), STR(ns), STR(name));
 }
 
-static int64_t retention_of(const struct option_i64 *said)
-{
-    if (!said->is_set) {
-        return TABLE_RETENTION_DEFAULT;
-    }
-    return said->value == 0 ? TABLE_RETENTION_FOR_EVER : said->value;
-}
-
 status run_create_table(struct run *run, struct error *err)
 {
     const struct create_table_part *part = &run->statement->as.create_table;
@@ -129,7 +121,7 @@ status run_create_table(struct run *run, struct error *err)
         .bloom = part->options.bloom_filter_ppm.is_set
                      ? (uint32_t)part->options.bloom_filter_ppm.value + 1
                      : TABLE_BLOOM_DEFAULT,
-        .deleted_retention_s = retention_of(&part->options.deleted_retention_s),
+        .deleted_retention_s = column_retention_of(&part->options.deleted_retention_s),
         .storage_id = part->options.storage_id,
         .location = part->options.location,
         .uses_user_storage = part->options.use_user_storage.value != 0};

@@ -219,6 +219,7 @@ enum alter_action_kind {
     ALTER_DROP_DEFAULT,  /* column */
     ALTER_RENAME_COLUMN, /* column, new_name */
     ALTER_SET_ACCESS,    /* access_level */
+    ALTER_SET_RETENTION, /* deleted_retention_s */
     ALTER_CREATE_INDEX,  /* column, metric */
     ALTER_DROP_INDEX     /* column */
 };
@@ -233,6 +234,7 @@ struct alter_action {
     bool if_exists;     /* DROP COLUMN IF EXISTS */
     bool if_not_exists; /* ADD COLUMN IF NOT EXISTS */
     enum access_level access_level;
+    struct option_i64 deleted_retention_s; /* 0: off */
     enum vector_metric metric;
 };
 

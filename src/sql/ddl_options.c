@@ -212,9 +212,8 @@ static bool with_use_user_storage(struct cursor *c, struct create_table_part *pa
            set_boolean(c, "USE_USER_STORAGE", value, &part->options.use_user_storage);
 }
 
-static bool with_retention_hours(struct cursor *c, struct create_table_part *part)
+static bool parse_retention_hours(struct cursor *c, struct option_i64 *out)
 {
-    struct option_i64 *out = &part->options.deleted_retention_s;
     str value;
     if (!parse_value(c, &value) ||
         !set_integer(c, "DELETED_RETENTION_HOURS", value, 0, INT32_MAX, out)) {
@@ -224,17 +223,36 @@ static bool with_retention_hours(struct cursor *c, struct create_table_part *par
     return true;
 }
 
-static bool with_deleted_retention(struct cursor *c, struct create_table_part *part)
+static bool parse_retention(struct cursor *c, struct option_i64 *out)
 {
     str value;
     if (!parse_value(c, &value)) {
         return false;
     }
     if (str_eq_nocase(value, STR_LIT("off"))) {
-        part->options.deleted_retention_s = (struct option_i64){.is_set = true, .value = 0};
+        *out = (struct option_i64){.is_set = true, .value = 0};
         return true;
     }
-    return set_duration(c, "DELETED_RETENTION", value, &part->options.deleted_retention_s);
+    return set_duration(c, "DELETED_RETENTION", value, out);
+}
+
+static bool with_retention_hours(struct cursor *c, struct create_table_part *part)
+{
+    return parse_retention_hours(c, &part->options.deleted_retention_s);
+}
+
+static bool with_deleted_retention(struct cursor *c, struct create_table_part *part)
+{
+    return parse_retention(c, &part->options.deleted_retention_s);
+}
+
+bool parse_retention_property(struct cursor *c, struct option_i64 *out)
+{
+    if (cursor_accept_words(c, "DELETED_RETENTION_HOURS")) {
+        return cursor_expect(c, TK_EQ) && parse_retention_hours(c, out);
+    }
+    return cursor_expect_words(c, "DELETED_RETENTION") && cursor_expect(c, TK_EQ) &&
+           parse_retention(c, out);
 }
 
 static bool with_ttl_seconds(struct cursor *c, struct create_table_part *part)

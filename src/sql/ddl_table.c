@@ -622,9 +622,15 @@ static bool alter_set(struct cursor *c, struct alter_action *action)
     if (cursor_accept_words(c, "ACCESS LEVEL")) {
         return parse_access_level(c, false, &action->access_level);
     }
-    return cursor_expect_words(c, "TBLPROPERTIES") && cursor_expect(c, TK_LP) &&
-           cursor_expect_words(c, "ACCESS_LEVEL") && cursor_expect(c, TK_EQ) &&
-           parse_access_level(c, true, &action->access_level) && cursor_expect(c, TK_RP);
+    if (!cursor_expect_words(c, "TBLPROPERTIES") || !cursor_expect(c, TK_LP)) {
+        return false;
+    }
+    if (cursor_accept_words(c, "ACCESS_LEVEL")) {
+        return cursor_expect(c, TK_EQ) && parse_access_level(c, true, &action->access_level) &&
+               cursor_expect(c, TK_RP);
+    }
+    action->kind = ALTER_SET_RETENTION;
+    return parse_retention_property(c, &action->deleted_retention_s) && cursor_expect(c, TK_RP);
 }
 
 static bool alter_create_index(struct cursor *c, struct alter_action *action)

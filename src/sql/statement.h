@@ -19,6 +19,8 @@ bool parse_default(struct cursor *c, struct column_def *out);
 /* ddl_options.c: what follows the columns of CREATE TABLE; PUBLIC, 'private' ... */
 bool parse_table_options(struct cursor *c, struct create_table_part *part);
 bool parse_access_level(struct cursor *c, bool allows_dba, enum access_level *out);
+/* DELETED_RETENTION = '7d', DELETED_RETENTION_HOURS = 168; value 0: off. */
+bool parse_retention_property(struct cursor *c, struct option_i64 *out);
 
 /* ddl.c: CREATE, ALTER, DROP of everything but tables' columns */
 bool parse_create(struct cursor *c);

@@ -131,6 +131,44 @@ TEST(compact_run_of_a_table_with_a_longer_retention_keeps_tombstones_until_then)
     world_close(&w);
 }
 
+/* Sets the retention of the table as ALTER TABLE does. */
+static void set_retention(struct world *w, int64_t deleted_retention_s)
+{
+    struct world_part part;
+    part_open(w, w->table, "", &part);
+    const struct table_change change = {.id = w->table,
+                                        .expected_version = part.schema->version,
+                                        .columns = part.schema->columns,
+                                        .column_count = part.schema->column_count,
+                                        .deleted_retention_s = &deleted_retention_s};
+    uint32_t version = 0;
+    EXPECT_OK(catalog_alter_table(w->catalog, &change, &version, &w->err), &w->err);
+    part_close(&part);
+}
+
+TEST(compact_under_way_when_the_retention_becomes_off_drops_no_tombstone)
+{
+    struct world w = {.options = {.merge_bytes_max = 0, .tombstone_hours = 0}};
+    world_open(&w);
+    set_retention(&w, 3600);
+    EXPECT_OK(world_insert(&w, 1, "x"), &w.err);
+    EXPECT_OK(world_delete(&w, 1), &w.err);
+    (void)flush_finish(world_flush(&w));
+    fake_clock_advance(&w.clock, 7200LL * 1000000);
+    EXPECT_UINT(candidate_count(&w), 1);
+    struct compact *compact = world_compact(&w, 0, 1);
+    compact_until(compact, COMPACT_WRITTEN);
+    set_retention(&w, TABLE_RETENTION_FOR_EVER);
+    compact_until(compact, COMPACT_STATE_COUNT);
+    struct compact_result result;
+    EXPECT_STATUS(compact_outcome(compact, &result, &w.err), CONFLICT);
+    compact_destroy(compact);
+    EXPECT_UINT(candidate_count(&w), 0);
+    EXPECT_UINT(world_state(&w).cold_rows, 1);
+    EXPECT_UINT(world_state(&w).resume_floor, 0);
+    world_close(&w);
+}
+
 /* Longer than anybody lived: nothing overflows. */
 TEST(compact_run_of_a_table_with_a_boundless_retention_keeps_tombstones)
 {
