@@ -165,9 +165,6 @@ MUST_USE status duck_cast_register(duckdb_connection handle, struct error *err);
 
 /* duck_view.c */
 void duck_view_close(struct duck *duck);
-/* Appends `name` in double quotes, `text` in single quotes. */
-void duck_append_name(struct buf *out, str name);
-void duck_append_literal(struct buf *out, str text);
 /* Column `index` of a scan: user columns, then system columns. */
 struct duck_column duck_scan_column(const struct schema *schema, unsigned index);
 unsigned duck_scan_column_count(const struct schema *schema);

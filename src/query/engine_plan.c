@@ -224,15 +224,20 @@ static unsigned bind_parameters(struct run *run, const struct gate_plan *gate,
     return count;
 }
 
-status engine_plan_files(struct run *run, struct engine_plan *plan, struct table_read *read,
-                         unsigned *kept, unsigned *total, struct error *err)
+status engine_plan_prune(struct run *run, struct engine_plan *plan, struct duck *duck,
+                         struct read_context *rc, enum duck_catalog catalog, struct prune_run *out,
+                         struct error *err)
 {
     struct value *values = NULL;
     struct type *types = NULL;
-    struct table_file *files = NULL;
     unsigned count = bind_parameters(run, &plan->gate, &values, &types);
-    const struct prune_run prune = {plan->gate.prune, values, count};
-    return prune_files(&prune, read, &files, kept, total, err);
+    struct duck_conn *conn = duck_conn_of(duck, run->slot, catalog);
+    *out = (struct prune_run){.plan = plan->gate.prune, .values = values, .value_count = count};
+    TRY(define_tables(plan, duck, catalog, err));
+    duck_session_set(conn, rc);
+    status result = prune_collect(out, rc, conn, run->deadline_us, err);
+    duck_session_set(conn, NULL);
+    return result;
 }
 
 /* -- running ------------------------------------------------------------------------------------
@@ -261,7 +266,11 @@ static status execute(struct run *run, struct engine_plan *plan, struct duck_con
     struct type *types = NULL;
     unsigned count = bind_parameters(run, &plan->gate, &values, &types);
     struct read_context *rc = duck_session(conn);
-    rc->prune = (struct prune_run){plan->gate.prune, values, count}; /* read by files_list */
+    struct prune_run prune = {.plan = plan->gate.prune, .values = values, .value_count = count};
+    if (rows != NULL && rows->rows != NULL) {
+        TRY(prune_collect(&prune, rc, conn, run->deadline_us, err));
+    }
+    rc->prune = prune; /* read by files_list */
     struct duck_statement *statement = NULL;
     TRY(duck_prepare(conn, plan->gate.text, types, count, &statement, err));
     if (rows == NULL) {

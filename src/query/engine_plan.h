@@ -35,10 +35,11 @@ MUST_USE status engine_enter(struct run *run, struct heavy_pass *pass, struct er
 MUST_USE status engine_leave(struct run *run, const struct heavy_pass *pass, status result,
                              struct error *err);
 
-/* How many of a table's segments this execution would give to the engine; for EXPLAIN. */
-MUST_USE status engine_plan_files(struct run *run, struct engine_plan *plan,
-                                  struct table_read *read, unsigned *kept, unsigned *total,
-                                  struct error *err);
+/* What decides which segments this execution would give to the engine (prune_files); for EXPLAIN.
+ * The context's tables are open (engine_plan_catalog gave `catalog`). */
+MUST_USE status engine_plan_prune(struct run *run, struct engine_plan *plan, struct duck *duck,
+                                  struct read_context *rc, enum duck_catalog catalog,
+                                  struct prune_run *out, struct error *err);
 
 /* What a running SELECT hands its rows to. */
 struct engine_rows {

@@ -44,12 +44,19 @@ static bool is_empty_list(const struct json *node, const char *key)
     return list != NULL && list->kind == JSON_ARRAY && list->as.children.first == NULL;
 }
 
+static const struct json *list_of(const struct json *node, const char *key)
+{
+    const struct json *list = json_get(node, key);
+    return list != NULL && list->kind == JSON_ARRAY ? list->as.children.first : NULL;
+}
+
 /* A column of a subquery that is a column of a table, unchanged. */
 struct output {
     struct output *next;
     str name;
     struct prune_place *place;
     uint32_t field_id;
+    str column; /* its name in the table */
     enum type_id type;
 };
 
@@ -91,6 +98,16 @@ struct maker {
     unsigned scope_count; /* numbers given out */
     unsigned depth;
 };
+
+static bool is_taken(const struct maker *m, const struct json *select)
+{
+    for (unsigned i = 0; i < m->taken_count; i++) {
+        if (m->taken[i] == select) {
+            return true;
+        }
+    }
+    return false;
+}
 
 /* The schema behind "17.3"."name"; NULL: none. */
 static const struct schema *schema_of(const struct maker *m, const struct json *node)
@@ -185,8 +202,10 @@ static bool find_column(const struct schema *schema, str name, struct prune_term
     if (at >= 0) {
         out->field_id = schema->columns[at].id;
         out->type = schema->columns[at].type.id;
+        out->column = schema->columns[at].name;
         return true;
     }
+    out->column = name;
     switch (schema_find_system_column(schema, name)) {
     case SYSTEM_SEQ:
         out->field_id = PARQUET_FIELD_SEQ;
@@ -231,6 +250,7 @@ static struct prune_place *item_column(const struct item *item, str name, struct
     for (const struct output *o = item->outputs; o != NULL; o = o->next) {
         if (str_eq_nocase(o->name, name)) {
             out->field_id = o->field_id;
+            out->column = o->column;
             out->type = o->type;
             return o->place;
         }
@@ -276,6 +296,7 @@ static void add_term(struct maker *m, struct prune_place *place, const struct pr
 {
     struct prune_term *own = ARENA_NEW(m->keep, struct prune_term);
     *own = *term;
+    own->column = arena_copy(m->keep, term->column);
     own->next = place->terms;
     place->terms = own;
 }
@@ -313,6 +334,80 @@ static void take_one(struct maker *m, struct range in, const struct json *ref, e
         term.operands[0] = operand;
         term.operand_count = 1;
         add_term(m, place, &term);
+    }
+}
+
+/* The column's values as a source. NULL: there are too many, or it cannot be read alone. */
+static const struct prune_source *source_of(struct maker *m, const struct prune_place *place,
+                                            str column)
+{
+    for (struct prune_source *s = m->plan->sources; s != NULL; s = s->next) {
+        if (s->place == place && str_eq(s->column, column)) {
+            return s;
+        }
+    }
+    if (place->table_text.n == 0 || m->plan->source_count == PRUNE_SOURCES_MAX) {
+        return NULL;
+    }
+    struct prune_source *source = ARENA_NEW(m->keep, struct prune_source);
+    source->place = place;
+    source->column = arena_copy(m->keep, column);
+    source->number = m->plan->source_count++;
+    source->next = m->plan->sources;
+    m->plan->sources = source;
+    return source;
+}
+
+/* The place's column has a value of the other's (rule 4). */
+static void take_values(struct maker *m, struct prune_place *place, struct prune_term *term,
+                        const struct prune_place *other, str column)
+{
+    term->source = place != other ? source_of(m, other, column) : NULL;
+    if (term->source != NULL) {
+        add_term(m, place, term);
+    }
+}
+
+/* left = right, both columns. */
+static void take_pair(struct maker *m, struct range in, const struct json *left,
+                      const struct json *right)
+{
+    struct prune_term one = {.op = PRUNE_IN};
+    struct prune_term other = {.op = PRUNE_IN};
+    struct prune_place *place = find_place(m, in, left, &one);
+    struct prune_place *with = place != NULL ? find_place(m, in, right, &other) : NULL;
+    if (with != NULL) {
+        take_values(m, place, &one, with, other.column);
+        take_values(m, with, &other, place, one.column);
+    }
+}
+
+static bool take_select(struct maker *m, const struct json *node, struct range *in);
+
+/* column IN (SELECT other FROM ...). Whatever else that SELECT does, its values are some of those
+ * that `other` has in rows that fulfil its conditions. */
+static void take_query(struct maker *m, struct range in, const struct json *node)
+{
+    const struct json *select = json_get(json_get(node, "subquery"), "node");
+    struct prune_term term = {.op = PRUNE_IN};
+    struct prune_term other = {.op = PRUNE_IN};
+    struct prune_place *place = find_place(m, in, json_get(node, "child"), &term);
+    bool is_any = str_eq_c(text_of(node, "subquery_type"), "ANY") &&
+                  str_eq_c(text_of(node, "comparison_type"), "COMPARE_EQUAL");
+    if (place == NULL || !is_any || select == NULL || !is_type(select, "SELECT_NODE") ||
+        is_taken(m, select) || m->taken_count == ITEMS_MAX) {
+        return;
+    }
+    unsigned around = m->scope;
+    struct range inner;
+    m->taken[m->taken_count++] = select;
+    bool is_plain = take_select(m, select, &inner);
+    const struct json *first = list_of(select, "select_list");
+    struct prune_place *with =
+        is_plain && first != NULL ? find_place(m, inner, first, &other) : NULL;
+    m->scope = around;
+    if (with != NULL) {
+        take_values(m, place, &term, with, other.column);
     }
 }
 
@@ -379,7 +474,12 @@ static void take_condition(struct maker *m, struct range in, const struct json *
     } else if (is_type(node, "COMPARE_BETWEEN")) {
         take_one(m, in, json_get(node, "input"), PRUNE_AT_LEAST, json_get(node, "lower"));
         take_one(m, in, json_get(node, "input"), PRUNE_AT_MOST, json_get(node, "upper"));
+    } else if (is_type(node, "SUBQUERY")) {
+        take_query(m, in, node);
     } else if (read_comparison(text_of(node, "type"), false, &op)) {
+        if (op == PRUNE_IN) {
+            take_pair(m, in, left, right);
+        }
         take_one(m, in, left, op, right);
         (void)read_comparison(text_of(node, "type"), true, &op);
         take_one(m, in, right, op, left);
@@ -389,10 +489,19 @@ static void take_condition(struct maker *m, struct range in, const struct json *
 /* -- FROM ---------------------------------------------------------------------------------------
  */
 
-static struct prune_place *add_place(struct maker *m, table_id table)
+static struct prune_place *add_place(struct maker *m, table_id table, const struct json *node)
 {
     struct prune_place *place = ARENA_NEW(m->keep, struct prune_place);
     place->table = table;
+    if (text_of(node, "catalog_name").n == 0) {
+        struct buf text;
+        buf_init(&text);
+        duck_append_name(&text, text_of(node, "schema_name"));
+        buf_append_byte(&text, '.');
+        duck_append_name(&text, text_of(node, "table_name"));
+        place->table_text = arena_copy(m->keep, buf_str(&text));
+        buf_release(&text);
+    }
     place->next = m->plan->places;
     m->plan->places = place;
     return place;
@@ -412,19 +521,13 @@ static void add_item(struct maker *m, const struct json *node)
                       .alias = alias.n > 0 ? alias : text_of(node, "table_name"),
                       .engine_schema = text_of(node, "schema_name"),
                       .schema = schema,
-                      .place = add_place(m, schema->table)};
+                      .place = add_place(m, schema->table, node)};
 }
 
 /* -- subqueries, views, WITH ---------------------------------------------------------------------
  * A condition on a column of a subquery is one on the table behind it when the subquery hands the
  * column through as it is, and each of its rows by itself: no LIMIT, DISTINCT, GROUP BY, window. A
  * view is a subquery by now; a WITH that is read at one place is one, too. */
-
-static const struct json *list_of(const struct json *node, const char *key)
-{
-    const struct json *list = json_get(node, key);
-    return list != NULL && list->kind == JSON_ARRAY ? list->as.children.first : NULL;
-}
 
 static struct with *find_with(struct maker *m, str name)
 {
@@ -464,16 +567,6 @@ static void find_withs(struct maker *m, const struct json *node)
         find_withs(m, c);
     }
     m->depth--;
-}
-
-static bool is_taken(const struct maker *m, const struct json *select)
-{
-    for (unsigned i = 0; i < m->taken_count; i++) {
-        if (m->taken[i] == select) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* The SELECT that a part of FROM reads and nothing else does; NULL: a table, or not certain. */
@@ -589,14 +682,13 @@ static struct output *outputs_of(struct maker *m, const struct json *select, str
         struct prune_place *place = is_column ? find_place(m, in, e, &term) : NULL;
         if (place != NULL) {
             struct output *own = ARENA_NEW(m->scratch, struct output);
-            *own = (struct output){through, one->name, place, term.field_id, term.type};
+            *own =
+                (struct output){through, one->name, place, term.field_id, term.column, term.type};
             through = own;
         }
     }
     return through;
 }
-
-static bool take_select(struct maker *m, const struct json *node, struct range *in);
 
 static void add_subquery(struct maker *m, const struct json *node, const struct json *select)
 {
@@ -718,13 +810,110 @@ static bool walk(struct maker *m, const struct json *node)
             }
             const struct schema *schema = is_item ? NULL : schema_of(m, node);
             if (schema != NULL) {
-                (void)add_place(m, schema->table); /* without a condition: needs all files */
+                (void)add_place(m, schema->table, node); /* without a condition: needs all files */
             }
         }
         is_fine = walk_children(m, node);
     }
     m->depth--;
     return is_fine;
+}
+
+/* -- texts of sources ----------------------------------------------------------------------------
+ * The terms of the place alone: its other conditions would leave fewer values. */
+
+struct text_writer {
+    struct buf out;
+    unsigned *parameters;
+    unsigned count;
+};
+
+static const char *cast_name(enum type_id type)
+{
+    switch (type) {
+    case TYPE_TIMESTAMP:
+        return "TIMESTAMP";
+    case TYPE_DATE:
+        return "DATE";
+    case TYPE_BIGINT:
+        return "BIGINT";
+    case TYPE_TEXT:
+        return "VARCHAR";
+    case TYPE_UUID:
+        return "UUID";
+    default:
+        return "TIME";
+    }
+}
+
+static void append_operand(struct text_writer *w, const struct prune_operand *operand)
+{
+    buf_append_c(&w->out, operand->cast != TYPE_NONE ? "CAST(" : "");
+    if (operand->parameter >= 0) {
+        w->parameters[w->count++] = (unsigned)operand->parameter;
+        buf_append_format(&w->out, "$%u", w->count);
+    } else if (operand->value.type.id == TYPE_BIGINT) {
+        buf_append_format(&w->out, "%lld", (long long)operand->value.as.integer);
+    } else {
+        duck_append_literal(&w->out, operand->value.as.text);
+    }
+    if (operand->cast != TYPE_NONE) {
+        buf_append_format(&w->out, " AS %s)", cast_name(operand->cast));
+    }
+}
+
+static void append_term(struct text_writer *w, const struct prune_term *term)
+{
+    static const char *const operators[] = {[PRUNE_IN] = " IN (",
+                                            [PRUNE_LESS] = " < (",
+                                            [PRUNE_AT_MOST] = " <= (",
+                                            [PRUNE_MORE] = " > (",
+                                            [PRUNE_AT_LEAST] = " >= (",
+                                            [PRUNE_IS_NULL] = " IS NULL",
+                                            [PRUNE_IS_NOT_NULL] = " IS NOT NULL"};
+    duck_append_name(&w->out, term->column);
+    buf_append_c(&w->out, operators[term->op]);
+    for (unsigned i = 0; i < term->operand_count; i++) {
+        buf_append_c(&w->out, i > 0 ? ", " : "");
+        append_operand(w, &term->operands[i]);
+    }
+    buf_append_c(&w->out, term->operand_count > 0 ? ")" : "");
+}
+
+static void finish_source(struct prune_source *source, struct arena *keep)
+{
+    struct text_writer w = {.parameters = ARENA_ARRAY(keep, unsigned, DUCK_PARAMETERS_MAX)};
+    struct prune_plan *own = ARENA_NEW(keep, struct prune_plan);
+    own->places = ARENA_NEW(keep, struct prune_place);
+    *own->places = *source->place;
+    own->places->next = NULL;
+    source->own = own;
+    buf_init(&w.out);
+    buf_append_c(&w.out, "SELECT DISTINCT ");
+    duck_append_name(&w.out, source->column);
+    buf_append_c(&w.out, " FROM ");
+    buf_append_str(&w.out, source->place->table_text);
+    buf_append_c(&w.out, " WHERE ");
+    duck_append_name(&w.out, source->column);
+    buf_append_c(&w.out, " IS NOT NULL");
+    for (const struct prune_term *t = source->place->terms; t != NULL; t = t->next) {
+        if (t->source == NULL && w.count + t->operand_count <= DUCK_PARAMETERS_MAX) {
+            buf_append_c(&w.out, " AND ");
+            append_term(&w, t);
+        }
+    }
+    buf_append_format(&w.out, " LIMIT %d", PRUNE_VALUES_MAX + 1);
+    source->text = arena_copy(keep, buf_str(&w.out));
+    source->parameters = w.parameters;
+    source->parameter_count = w.count;
+    buf_release(&w.out);
+}
+
+static void finish_sources(struct prune_plan *plan, struct arena *keep)
+{
+    for (struct prune_source *s = plan->sources; s != NULL; s = s->next) {
+        finish_source(s, keep);
+    }
 }
 
 const struct prune_plan *prune_plan_make(const struct json *printed,
@@ -746,6 +935,9 @@ const struct prune_plan *prune_plan_make(const struct json *printed,
         has_terms = has_terms || p->terms != NULL;
     }
     const struct prune_plan *plan = is_complete && has_terms ? m->plan : NULL;
+    if (plan != NULL) {
+        finish_sources(m->plan, keep);
+    }
     arena_release(&scratch);
     return plan;
 }

@@ -11,7 +11,10 @@
  *              DISTINCT, GROUP BY, HAVING, window, set operation, no name twice
  *           3. a file is left out when every place of the statement that reads the table can do
  *              without it; a place with no condition needs all
- *           4. types are compared only where engine and statistics agree for certain: integers with
+ *           4. `column = other` with a column of another table that stands under rule 1, too, and
+ *              `column IN (SELECT other ...)`, count as an IN of the values that the other table
+ * has: they are read first, within the same view, when they are few (prune_collect)
+ *           5. types are compared only where engine and statistics agree for certain: integers with
  *              integers, TEXT with texts, TIMESTAMP and DATE with each other and with texts of the
  *              plain form, UUID and TIME with themselves and such texts. Never FLOAT, DOUBLE,
  *              DECIMAL. Counts of NULL decide for any type that has a range
@@ -32,12 +35,28 @@ const struct prune_plan *prune_plan_make(const struct json *printed,
                                          const struct gate_table *const *tables,
                                          unsigned table_count, struct arena *keep);
 
+/* What a source (rule 4) gave. */
+struct prune_values {
+    bool is_known;       /* false: too many, or not read: nothing is left out for them */
+    struct value *items; /* no NULL */
+    unsigned count;
+};
+
 /* One execution: parameters as they are bound, the session's hidden ones behind the user's. */
 struct prune_run {
     const struct prune_plan *plan; /* NULL: keep all */
     const struct value *values;
     unsigned value_count;
+    struct prune_values *sources; /* by number; NULL: none is known */
 };
+
+struct duck_conn;
+struct read_context;
+/* Reads the values of rule 4 that may leave out files, into prune->sources (in the context's
+ * arena), on `conn`, whose session is the context and on which nothing runs; before its next
+ * duck_prepare. TIMEOUT, CANCELLED: the statement ends; what fails otherwise is not known. */
+MUST_USE status prune_collect(struct prune_run *prune, struct read_context *rc,
+                              struct duck_conn *conn, uint64_t deadline_us, struct error *err);
 
 /* table_files for one table of the statement, without what it does not need. `total`: segments that
  * the table has. */
@@ -54,6 +73,7 @@ enum prune_mutant {
     PRUNE_ONE_PLACE,       /* rule 3 is forgotten: the first place decides */
     PRUNE_SEES_OR,         /* rule 1 is forgotten: OR is taken for AND */
     PRUNE_THROUGH_ALL,     /* rule 2 is forgotten: through LIMIT, DISTINCT, GROUP BY */
+    PRUNE_LOSES_VALUES,    /* rule 4: one value that the other table has is forgotten */
     PRUNE_MUTANT_COUNT
 };
 void prune_test_mutant(enum prune_mutant mutant);

@@ -275,6 +275,14 @@ struct decision {
     unsigned total;
 };
 
+/* NULL: not known. */
+static const struct prune_values *found_of(const struct prune_run *run,
+                                           const struct prune_source *source)
+{
+    bool is_known = run->sources != NULL && run->sources[source->number].is_known;
+    return is_known ? &run->sources[source->number] : NULL;
+}
+
 /* May the segment have rows that fulfil the term? */
 static status term_may_hold(const struct decision *d, const struct segment *segment, str path,
                             const struct json *stats, const struct prune_term *term, bool *may,
@@ -286,10 +294,14 @@ static status term_may_hold(const struct decision *d, const struct segment *segm
         return STATUS_IS_OK;
     }
     bool has_bounds = find_bounds(segment, stats, term, &bounds);
-    *may = false;
-    for (unsigned i = 0; i < term->operand_count && !*may; i++) {
+    const struct prune_values *found = term->source != NULL ? found_of(d->run, term->source) : NULL;
+    unsigned count = found != NULL ? found->count : term->operand_count;
+    *may = term->source != NULL && found == NULL;
+    for (unsigned i = 0; i < count && !*may; i++) {
         struct value v;
-        if (!operand_value(d->run, &term->operands[i], term->type, &v)) {
+        bool is_known = found != NULL ? fit(&found->items[i], TYPE_NONE, term->type, &v)
+                                      : operand_value(d->run, &term->operands[i], term->type, &v);
+        if (!is_known) {
             *may = true;
         } else if (!has_bounds || !is_outside(&bounds, term->op, &v)) {
             *may = true;
@@ -349,14 +361,21 @@ static status keep_segment(void *context, const struct segment *segment, str pat
     return result;
 }
 
-status prune_files(const struct prune_run *prune, struct table_read *read,
-                   struct table_file **files, unsigned *count, unsigned *total, struct error *err)
+status prune_decide(const struct prune_run *prune, struct table_read *read,
+                    struct table_file **files, unsigned *count, unsigned *total, struct error *err)
 {
     struct decision d = {.run = prune, .read = read, .table = read->part->table->id};
     TRY(table_files(read, keep_segment, &d, files, count, err));
     *total = d.total;
-    if (d.total > 0) {
-        segment_count_pruned(read->store, d.total, d.total - *count);
+    return STATUS_IS_OK;
+}
+
+status prune_files(const struct prune_run *prune, struct table_read *read,
+                   struct table_file **files, unsigned *count, unsigned *total, struct error *err)
+{
+    TRY(prune_decide(prune, read, files, count, total, err));
+    if (*total > 0) {
+        segment_count_pruned(read->store, *total, *total - *count);
     }
     return STATUS_IS_OK;
 }

@@ -104,12 +104,17 @@ static str tiers_text(struct read_context *rc, const struct table_read *read)
                         (unsigned long long)read->state.segments);
 }
 
-static status explain_tables(struct run *run, struct engine_plan *plan, struct error *err)
+static status explain_tables(struct run *run, struct duck *duck, struct engine_plan *plan,
+                             struct error *err)
 {
     struct read_context rc;
     read_context_of(&rc, run);
     enum duck_catalog catalog = DUCK_HOT;
+    struct prune_run prune = {0};
     status result = engine_plan_catalog(plan, &rc, &catalog, err);
+    if (status_ok(result)) {
+        result = engine_plan_prune(run, plan, duck, &rc, catalog, &prune, err);
+    }
     for (unsigned i = 0; i < plan->gate.table_count && status_ok(result); i++) {
         const struct gate_table *t = &plan->gate.tables[i];
         str line = arena_format(run->arena, "TableScan: " STR_FMT "." STR_FMT,
@@ -118,11 +123,12 @@ static status explain_tables(struct run *run, struct engine_plan *plan, struct e
             const struct table *table =
                 snapshot_find_table_id(rc.snapshot, t->decision.schema->table);
             struct table_read *read = NULL;
+            struct table_file *files = NULL;
             unsigned kept = 0;
             unsigned total = 0;
             result = read_context_table(&rc, table, KV_MAY_BLOCK, &read, err);
             if (status_ok(result)) {
-                result = engine_plan_files(run, plan, read, &kept, &total, err);
+                result = prune_files(&prune, read, &files, &kept, &total, err);
             }
             if (status_ok(result)) {
                 line = arena_format(run->arena, STR_FMT " " STR_FMT " pruned=%u/%u%s", STR(line),
@@ -228,7 +234,7 @@ static status explain_engine(struct run *run, const struct statement *inner,
     status result = engine_plan_get(run, duck, inner->as.select.query, ENGINE_LIMITED, &plan, err);
     if (status_ok(result)) {
         result_begin_rows(run->results, columns, 2);
-        result = explain_tables(run, plan, err);
+        result = explain_tables(run, duck, plan, err);
         str line = arena_format(run->arena, "Engine: gate passed, row_max=%llu",
                                 (unsigned long long)plan->gate.row_max);
         if (status_ok(result)) {
