@@ -152,6 +152,19 @@ static bool read_constant(const struct maker *m, const struct json *node, struct
     return false;
 }
 
+/* CAST('1.25' AS DECIMAL(w, 2 or more)), as the gate writes numbers: nothing is rounded. */
+static bool keeps_digits(const struct json *type, const struct json *cast)
+{
+    str text = {NULL, 0};
+    int64_t scale = -1;
+    (void)json_as_text(json_get(json_get(json_get(cast, "child"), "value"), "value"), &text);
+    (void)json_as_i64(json_get(json_get(type, "type_info"), "scale"), &scale);
+    ptrdiff_t point = str_find_char(text, '.');
+    int64_t digits = point < 0 ? 0 : (int64_t)text.n - point - 1;
+    return text.n > 0 && digits <= scale && str_find_char(text, 'e') < 0 &&
+           str_find_char(text, 'E') < 0;
+}
+
 /* A constant or a parameter, perhaps with a cast that we know. */
 static bool read_operand(const struct maker *m, const struct json *node, struct prune_operand *out)
 {
@@ -169,8 +182,11 @@ static bool read_operand(const struct maker *m, const struct json *node, struct 
                     : str_eq_c(type, "VARCHAR") ? TYPE_TEXT
                     : str_eq_c(type, "UUID")    ? TYPE_UUID
                     : str_eq_c(type, "TIME")    ? TYPE_TIME
+                    : str_eq_c(type, "DOUBLE")  ? TYPE_DOUBLE
+                    : str_eq_c(type, "DECIMAL") ? TYPE_DECIMAL
                                                 : TYPE_NONE;
-        if (out->cast == TYPE_NONE) {
+        if (out->cast == TYPE_NONE ||
+            (out->cast == TYPE_DECIMAL && !keeps_digits(json_get(node, "cast_type"), node))) {
             return false;
         }
         node = json_get(node, "child");
@@ -841,6 +857,8 @@ static const char *cast_name(enum type_id type)
         return "VARCHAR";
     case TYPE_UUID:
         return "UUID";
+    case TYPE_DOUBLE:
+        return "DOUBLE";
     default:
         return "TIME";
     }
@@ -860,6 +878,16 @@ static void append_operand(struct text_writer *w, const struct prune_operand *op
     if (operand->cast != TYPE_NONE) {
         buf_append_format(&w->out, " AS %s)", cast_name(operand->cast));
     }
+}
+
+/* A cast to DECIMAL stands without its digits here. */
+static bool is_exact(const struct prune_term *term)
+{
+    bool is_exact = term->source == NULL;
+    for (unsigned i = 0; i < term->operand_count; i++) {
+        is_exact = is_exact && term->operands[i].cast != TYPE_DECIMAL;
+    }
+    return is_exact;
 }
 
 static void append_term(struct text_writer *w, const struct prune_term *term)
@@ -897,7 +925,7 @@ static void finish_source(struct prune_source *source, struct arena *keep)
     duck_append_name(&w.out, source->column);
     buf_append_c(&w.out, " IS NOT NULL");
     for (const struct prune_term *t = source->place->terms; t != NULL; t = t->next) {
-        if (t->source == NULL && w.count + t->operand_count <= DUCK_PARAMETERS_MAX) {
+        if (is_exact(t) && w.count + t->operand_count <= DUCK_PARAMETERS_MAX) {
             buf_append_c(&w.out, " AND ");
             append_term(&w, t);
         }

@@ -3,6 +3,8 @@
 
 #include "store/filter_cache.h"
 
+#include <math.h>
+
 enum { PLAIN_TIMESTAMP_BYTES_MAX = 26, DATE_BYTES = 10, SECONDS_BYTES = 19 };
 static const int64_t day_us = INT64_C(86400) * 1000000;
 
@@ -86,13 +88,46 @@ static bool as_timestamp(const struct value *v, int64_t *us)
     }
 }
 
+static bool is_real(enum type_id id)
+{
+    return id == TYPE_FLOAT || id == TYPE_DOUBLE || id == TYPE_DECIMAL;
+}
+
+/* A number, or with a cast its text, as DOUBLE, rounded. */
+static bool as_real(const struct value *v, bool is_cast, struct value *out)
+{
+    double real = v->as.real;
+    switch (v->type.id) {
+    case TYPE_SMALLINT:
+    case TYPE_INT:
+    case TYPE_BIGINT:
+        real = (double)v->as.integer;
+        break;
+    case TYPE_DECIMAL:
+        real = (double)v->as.decimal / pow(10, v->type.scale);
+        break;
+    case TYPE_FLOAT:
+    case TYPE_DOUBLE:
+        break;
+    case TYPE_TEXT:
+        if (!is_cast || !str_to_double(v->as.text, &real)) {
+            return false;
+        }
+        break;
+    default:
+        return false;
+    }
+    *out = value_double(real);
+    return true;
+}
+
 static bool is_integer(enum type_id id)
 {
     return id == TYPE_SMALLINT || id == TYPE_INT || id == TYPE_BIGINT;
 }
 
 /* The constant as the engine would compare it with a column of `type`: BIGINT, TEXT, TIMESTAMP,
- * UUID or TIME. False: do not prune by it. */
+ * UUID, TIME, or a rounded DOUBLE. False: do not prune by it. */
 static bool fit(const struct value *given, enum type_id cast, enum type_id type, struct value *out)
 {
     struct value v = *given;
@@ -108,6 +143,8 @@ static bool fit(const struct value *given, enum type_id cast, enum type_id type,
         v = value_int(TYPE_TIMESTAMP, us);
     } else if (cast == TYPE_UUID || cast == TYPE_TIME) {
         return cast == type && (cast == TYPE_UUID ? as_uuid(&v, out) : as_clock(&v, out));
+    } else if (is_real(cast) && !is_real(type)) {
+        return false;
     } else if (cast == TYPE_BIGINT ? !is_integer(v.type.id)
                                    : cast == TYPE_TEXT && v.type.id != TYPE_TEXT) {
         return false;
@@ -139,6 +176,10 @@ static bool fit(const struct value *given, enum type_id cast, enum type_id type,
         return as_uuid(&v, out);
     case TYPE_TIME:
         return as_clock(&v, out);
+    case TYPE_FLOAT:
+    case TYPE_DOUBLE:
+    case TYPE_DECIMAL:
+        return (cast == TYPE_NONE || is_real(cast)) && as_real(&v, is_real(cast), out);
     default:
         return false;
     }
@@ -196,6 +237,14 @@ static bool read_scalar(const struct json *scalar, enum type_id type, struct val
         *out = value_int(TYPE_TIMESTAMP, number);
         return has_number && (type == TYPE_TIMESTAMP || type == TYPE_DATETIME);
     }
+    if (str_eq_c(tag, "Float32") || str_eq_c(tag, "Float64")) {
+        *out = value_double(0);
+        return json_as_double(v, &out->as.real) && (type == TYPE_FLOAT || type == TYPE_DOUBLE);
+    }
+    if (str_eq_c(tag, "Decimal128")) {
+        *out = value_double(0);
+        return has_text && str_to_double(text, &out->as.real) && type == TYPE_DECIMAL;
+    }
     if (str_eq_c(tag, "Date32")) {
         *out = value_int(TYPE_TIMESTAMP, 0);
         return has_number && type == TYPE_DATE &&
@@ -238,6 +287,20 @@ static bool find_bounds(const struct segment *segment, const struct json *stats,
     const struct json *column = stats_of(stats, term->field_id);
     return read_scalar(json_get(column, "min"), term->type, &out->min) &&
            read_scalar(json_get(column, "max"), term->type, &out->max);
+}
+
+/* The engine compares FLOAT, DOUBLE and DECIMAL with each other in one of them, and all are rounded
+ * here: only what is clearly outside is. A file with NaN has no bounds; a NaN is outside of none.
+ */
+static bool is_clearly_outside(const struct bounds *b, enum type_id type, enum prune_op op,
+                               const struct value *v)
+{
+    double relative = type == TYPE_FLOAT ? 1e-6 : 1e-12;
+    double below = b->min.as.real - relative * (fabs(b->min.as.real) + fabs(v->as.real));
+    double above = b->max.as.real + relative * (fabs(b->max.as.real) + fabs(v->as.real));
+    bool is_below = v->as.real < below && op != PRUNE_MORE && op != PRUNE_AT_LEAST;
+    bool is_above = v->as.real > above && op != PRUNE_LESS && op != PRUNE_AT_MOST;
+    return is_below || is_above;
 }
 
 static bool is_outside(const struct bounds *b, enum prune_op op, const struct value *v)
@@ -303,6 +366,8 @@ static status term_may_hold(const struct decision *d, const struct segment *segm
                                       : operand_value(d->run, &term->operands[i], term->type, &v);
         if (!is_known) {
             *may = true;
+        } else if (is_real(term->type)) { /* their filters are not asked: -0.0 equals 0.0 */
+            *may = !has_bounds || !is_clearly_outside(&bounds, term->type, term->op, &v);
         } else if (!has_bounds || !is_outside(&bounds, term->op, &v)) {
             *may = true;
             if (term->op == PRUNE_IN) {

@@ -318,7 +318,7 @@ TEST(files_without_the_value_are_left_out)
     EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE id = 1000", "\"0\""), 8);
     EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE ts < '2026-01-02 00:00:00'", "11"), 6);
     EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE day = DATE '2026-02-05'", "12"), 6);
-    EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE d = 0.0", ""), 0);   /* never by DOUBLE */
+    EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE d = 0.0", ""), 0);   /* -0.0 equals it */
     EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE extra = 7", ""), 0); /* files without it */
     EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE id = 3 OR n = 4", ""), 0);
     EXPECT_INT(PRUNED("SELECT count(*) FROM t a LEFT JOIN t b ON a.id = b.id AND b.id = 3", ""), 0);
@@ -481,6 +481,83 @@ TEST(nulls_uuids_and_times_leave_out_files)
     EXPECT_INT(PRUNED("SELECT count(*) FROM t WHERE c > '21:00:09'", "\"0\""), 8);
     const struct value u = value_text(STR_LIT("90000000-0000-4000-8000-000000000003"));
     EXPECT_INT(pruned_by("root", "SELECT count(*), min(n) FROM t WHERE u = $1", &u, 1, "1"), 6);
+    rig_close(&rig);
+}
+
+/* r: eight segments of numbers around s, with values that are rounded when they are stored. */
+static void fill_reals(void)
+{
+    rig_do(&rig,
+           "CREATE SHARED TABLE r (id BIGINT PRIMARY KEY, d DOUBLE, f FLOAT, p DECIMAL(12, 3), "
+           "n INT)");
+    for (unsigned s = 0; s < SEGMENTS; s++) {
+        rig_do(&rig, arena_format(&rig.arena,
+                                  "INSERT INTO r VALUES (%u, %u.1, %u.1, %u.1, %u), (%u, %u.7, "
+                                  "%u.7, %u.7, %u), (%u, %s, NULL, NULL, NULL)",
+                                  s * 3, s, s, s, s, s * 3 + 1, s, s, s, s, s * 3 + 2,
+                                  s == 0 ? "-0.0" : "NULL")
+                         .p);
+        fake_clock_advance(&rig.clock, 3600 * INT64_C(1000000));
+        rig_flush(&rig, "app", "r", "");
+    }
+}
+
+/* Every comparison with every kind of number, at, beside and between the bounds of files. */
+TEST(numbers_of_all_kinds_never_change_an_answer)
+{
+    static const char *const columns[] = {"d", "f", "p"};
+    static const char *const operators[] = {"=", "<", "<=", ">", ">="};
+    static const char *const numbers[] = {"3.1",
+                                          "3.7",
+                                          "3.0",
+                                          "3",
+                                          "4",
+                                          "-0.0",
+                                          "0.0",
+                                          "0",
+                                          "-1",
+                                          "3.1e0",
+                                          "100",
+                                          "3.10000001",
+                                          "31e-1",
+                                          "CAST('3.149' AS DECIMAL(4, 1))",
+                                          "CAST('3.1' AS FLOAT)",
+                                          "'3.7'"};
+    open_rig();
+    fill_reals();
+    for (size_t c = 0; c < 3; c++) {
+        for (size_t o = 0; o < sizeof operators / sizeof operators[0]; o++) {
+            for (size_t n = 0; n < sizeof numbers / sizeof numbers[0]; n++) {
+                str sql = arena_format(&rig.arena, "SELECT count(*), sum(id) FROM r WHERE %s %s %s",
+                                       columns[c], operators[o], numbers[n]);
+                prune_test_mutant(PRUNE_OFF);
+                str wanted = str_from(rig_rows(&rig, "root", sql.p));
+                prune_test_mutant(PRUNE_RIGHT);
+                test_expect_str(str_from(rig_rows(&rig, "root", sql.p)), wanted, sql.p, __FILE__,
+                                __LINE__);
+            }
+        }
+    }
+    rig_close(&rig);
+}
+
+TEST(numbers_of_all_kinds_leave_out_files)
+{
+    open_rig();
+    fill_reals();
+    EXPECT_INT(PRUNED("SELECT count(*) FROM r WHERE d = 3.1", "\"1\""), 7);
+    EXPECT_INT(PRUNED("SELECT count(*) FROM r WHERE f > 6.2", "\"3\""), 6);
+    EXPECT_INT(PRUNED("SELECT count(*) FROM r WHERE p BETWEEN 2 AND 3.5", "\"3\""), 6);
+    EXPECT_INT(PRUNED("SELECT count(*) FROM r WHERE p IN (1.1, 7.7, 9)", "\"2\""), 6);
+    EXPECT_INT(PRUNED("SELECT count(*) FROM r WHERE d < 0", "\"0\""), 7); /* -0.0 is near */
+    EXPECT_INT(PRUNED("SELECT count(*) FROM r WHERE d = 1e300", "\"0\""), 8);
+    const struct value real = value_double(5.7);
+    EXPECT_INT(pruned_by("root", "SELECT count(*) FROM r WHERE d >= $1", &real, 1, "\"5\""), 5);
+    rig_do(&rig, "CREATE SHARED TABLE w (id BIGINT PRIMARY KEY, p DECIMAL(5, 1), f DOUBLE)");
+    rig_do(&rig, "INSERT INTO w VALUES (1, 3.7, 3.7)");
+    EXPECT_INT(PRUNED("SELECT count(*) FROM r JOIN w ON r.p = w.p", "\"1\""), 7);
+    EXPECT_INT(PRUNED("SELECT count(*) FROM r WHERE d IN (SELECT f FROM w WHERE p = 3.7)", "\"1\""),
+               7);
     rig_close(&rig);
 }
 
