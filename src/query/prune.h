@@ -17,8 +17,8 @@
  *           5. types are compared only where engine and statistics agree for certain: integers with
  *              integers, TEXT with texts, TIMESTAMP and DATE with each other and with texts of the
  *              plain form, UUID and TIME with themselves and such texts; FLOAT, DOUBLE and DECIMAL
- *              with numbers, where the value is clearly outside. Counts of NULL decide for any type that has a range
- * Owns:     a plan lives in its gate plan's arena, immutable. Threads: any.
+ *              with numbers, where the value is clearly outside. Counts of NULL decide for any type
+ * that has a range Owns:     a plan lives in its gate plan's arena, immutable. Threads: any.
  * Errors:   none of its own; those of reading filters. */
 #ifndef QUERY_PRUNE_H
 #define QUERY_PRUNE_H
