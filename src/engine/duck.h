@@ -146,9 +146,8 @@ MUST_USE status duck_define_system(struct duck *duck, str namespace_name, str ta
  */
 void duck_forget_table(struct duck *duck, table_id table, uint32_t version);
 
-/* Appends `name` in double quotes, `text` in single quotes. */
+/* Appends `name` in double quotes. */
 void duck_append_name(struct buf *out, str name);
-void duck_append_literal(struct buf *out, str text);
 
 /* --- statements ---------------------------------------------------------------------------------
  */

@@ -164,6 +164,8 @@ MUST_USE status duck_json_register(struct duck *duck, duckdb_connection handle, 
 MUST_USE status duck_cast_register(duckdb_connection handle, struct error *err);
 
 /* duck_view.c */
+/* Appends `text` in single quotes. */
+void duck_append_literal(struct buf *out, str text);
 void duck_view_close(struct duck *duck);
 /* Column `index` of a scan: user columns, then system columns. */
 struct duck_column duck_scan_column(const struct schema *schema, unsigned index);

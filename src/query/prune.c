@@ -840,7 +840,7 @@ static bool walk(struct maker *m, const struct json *node)
 
 struct text_writer {
     struct buf out;
-    unsigned *parameters;
+    const struct prune_operand **operands;
     unsigned count;
 };
 
@@ -864,28 +864,28 @@ static const char *cast_name(enum type_id type)
     }
 }
 
+/* Always a parameter: nothing that came from outside becomes text. */
 static void append_operand(struct text_writer *w, const struct prune_operand *operand)
 {
-    buf_append_c(&w->out, operand->cast != TYPE_NONE ? "CAST(" : "");
-    if (operand->parameter >= 0) {
-        w->parameters[w->count++] = (unsigned)operand->parameter;
-        buf_append_format(&w->out, "$%u", w->count);
-    } else if (operand->value.type.id == TYPE_BIGINT) {
-        buf_append_format(&w->out, "%lld", (long long)operand->value.as.integer);
-    } else {
-        duck_append_literal(&w->out, operand->value.as.text);
-    }
+    w->operands[w->count++] = operand;
     if (operand->cast != TYPE_NONE) {
-        buf_append_format(&w->out, " AS %s)", cast_name(operand->cast));
+        buf_append_format(&w->out, "CAST($%u AS %s)", w->count, cast_name(operand->cast));
+    } else {
+        buf_append_format(&w->out, "$%u", w->count);
     }
 }
 
-/* A cast to DECIMAL stands without its digits here. */
+/* Does the term say the same in that text? Not with a cast to DECIMAL, whose digits are not kept,
+ * nor with a literal text, which the engine would read as a value of the column's type. */
 static bool is_exact(const struct prune_term *term)
 {
     bool is_exact = term->source == NULL;
     for (unsigned i = 0; i < term->operand_count; i++) {
-        is_exact = is_exact && term->operands[i].cast != TYPE_DECIMAL;
+        const struct prune_operand *operand = &term->operands[i];
+        bool is_literal = operand->parameter < 0 && operand->cast == TYPE_NONE &&
+                          operand->value.type.id == TYPE_TEXT;
+        is_exact =
+            is_exact && operand->cast != TYPE_DECIMAL && (!is_literal || term->type == TYPE_TEXT);
     }
     return is_exact;
 }
@@ -910,7 +910,8 @@ static void append_term(struct text_writer *w, const struct prune_term *term)
 
 static void finish_source(struct prune_source *source, struct arena *keep)
 {
-    struct text_writer w = {.parameters = ARENA_ARRAY(keep, unsigned, DUCK_PARAMETERS_MAX)};
+    struct text_writer w = {
+        .operands = ARENA_ARRAY(keep, const struct prune_operand *, DUCK_PARAMETERS_MAX)};
     struct prune_plan *own = ARENA_NEW(keep, struct prune_plan);
     own->places = ARENA_NEW(keep, struct prune_place);
     *own->places = *source->place;
@@ -932,8 +933,8 @@ static void finish_source(struct prune_source *source, struct arena *keep)
     }
     buf_append_format(&w.out, " LIMIT %d", PRUNE_VALUES_MAX + 1);
     source->text = arena_copy(keep, buf_str(&w.out));
-    source->parameters = w.parameters;
-    source->parameter_count = w.count;
+    source->operands = w.operands;
+    source->operand_count = w.count;
     buf_release(&w.out);
 }
 

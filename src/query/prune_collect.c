@@ -68,17 +68,19 @@ static status run_source(const struct prune_run *prune, const struct prune_sourc
                          struct read_context *rc, struct duck_conn *conn, uint64_t deadline_us,
                          struct prune_values *out, struct error *err)
 {
-    struct value *values = ARENA_ARRAY(rc->arena, struct value, source->parameter_count + 1);
-    struct type *types = ARENA_ARRAY(rc->arena, struct type, source->parameter_count + 1);
-    for (unsigned i = 0; i < source->parameter_count; i++) {
-        values[i] = prune->values[source->parameters[i]];
+    unsigned count = source->operand_count;
+    struct value *values = ARENA_ARRAY(rc->arena, struct value, count + 1);
+    struct type *types = ARENA_ARRAY(rc->arena, struct type, count + 1);
+    for (unsigned i = 0; i < count; i++) {
+        const struct prune_operand *operand = source->operands[i];
+        values[i] = operand->parameter >= 0 ? prune->values[operand->parameter] : operand->value;
         types[i] = values[i].type;
     }
     struct duck_statement *statement = NULL;
     struct duck_result *result = NULL;
     rc->prune = run_of(prune, source);
-    TRY(duck_prepare(conn, source->text, types, source->parameter_count, &statement, err));
-    TRY(duck_execute(statement, values, source->parameter_count, deadline_us, &result, err));
+    TRY(duck_prepare(conn, source->text, types, count, &statement, err));
+    TRY(duck_execute(statement, values, count, deadline_us, &result, err));
     out->items = ARENA_ARRAY(rc->arena, struct value, PRUNE_VALUES_MAX);
     status read = take_rows(result, rc->arena, out, err);
     duck_result_close(result);

@@ -49,9 +49,9 @@ struct prune_source {
     unsigned number; /* 0, 1, ... */
     const struct prune_place *place;
     str column;
-    str text;                   /* a SELECT of PRUNE_VALUES_MAX + 1 distinct values at most */
-    const unsigned *parameters; /* of the text: indexes into the values of the run */
-    unsigned parameter_count;
+    str text; /* a SELECT of PRUNE_VALUES_MAX + 1 distinct values at most */
+    const struct prune_operand **operands; /* its parameters, without their casts */
+    unsigned operand_count;
     const struct prune_plan *own; /* the files that the text itself does without */
 };
 
