@@ -16,17 +16,13 @@ enum {
     WATCH_STACK_BYTES = 256 * 1024
 };
 
-static bool has_passed(const struct duck_conn *conn, uint64_t now_us)
-{
-    return conn->deadline_us != 0 && now_us >= conn->deadline_us;
-}
-
 static enum duck_stop reason_now(const struct duck_conn *conn, uint64_t now_us)
 {
     if (conn->is_cancelled != NULL && atomic_count_get(conn->is_cancelled) != 0) {
         return DUCK_STOP_CANCEL;
     }
-    return has_passed(conn, now_us) ? DUCK_STOP_DEADLINE : DUCK_STOP_NONE;
+    bool is_late = conn->deadline_us != 0 && now_us >= conn->deadline_us;
+    return is_late ? DUCK_STOP_DEADLINE : DUCK_STOP_NONE;
 }
 
 static void purge(void)

@@ -68,6 +68,9 @@ struct prune_plan {
     unsigned source_count;
 };
 
+/* prune_source.c: gives the plan's sources their texts, when all places have their terms. */
+void prune_finish_sources(struct prune_plan *plan, struct arena *keep);
+
 /* prune_files, but the engine does not get them: they are not counted. */
 MUST_USE status prune_decide(const struct prune_run *prune, struct table_read *read,
                              struct table_file **files, unsigned *count, unsigned *total,
