@@ -11,11 +11,12 @@ const rank = (role) => ROLES.indexOf(role);
 const isAdmin = (role) => rank(role) >= rank('dba');
 const TITLE = { user: 'User', service: 'Service', dba: 'Dba', system: 'System' };
 
-// An outcome: what (ok, denied, refused), words of the message, how many rows are seen or
+// An outcome: what (ok, denied, refused, unavailable), words of the message, how many rows are seen or
 // touched ('some', 'none', '' when that is not asked).
 const ok = (rows = '') => ({ what: 'ok', text: '', rows });
 const denied = (text) => ({ what: 'denied', text, rows: '' });
 const refused = (text) => ({ what: 'refused', text, rows: '' });
+const unavailable = (statement) => ({ what: 'unavailable', text: `Not implemented: ${statement}`, rows: '' });
 
 // --- objects ---------------------------------------------------------------------------------------
 // name -> kind of table, access level, SQL name
@@ -154,6 +155,8 @@ const lowest = (role, text, outcome = ok()) => (actor) => (rank(actor) >= rank(r
 const admin = (text, outcome) => lowest('dba', text, outcome);
 const NS = 'Admin privileges (DBA or System role) required for namespace operations';
 const STORAGE = 'Admin privileges (DBA or System role) required for storage operations';
+const BACKUPS = 'Admin privileges (DBA or System role) required for backup operations';
+const TOPICS = 'Admin privileges (DBA or System role) required for topic operations';
 const createsTable = (type) => lowest(type === 'shared' ? 'service' : 'user', `Insufficient privileges to create ${type} tables`);
 
 export const PLAIN_KINDS = {
@@ -184,6 +187,21 @@ export const PLAIN_KINDS = {
   COMPACT_ALL: { class: 'other', byRole: true, rule: lowest('service', 'STORAGE COMPACT ALL requires Service, DBA, or System role') },
   KILL_JOB: { class: 'other', byRole: true, rule: admin('Admin privileges (DBA or System role) required for job operations', refused('not found')) },
   KILL_LIVE_QUERY: { class: 'other', byRole: true, rule: admin('KILL LIVE QUERY requires DBA or System role', refused('Not found: Live query')) },
+  // Not available yet, but denied to those who will never have them.
+  BACKUP: { class: 'other', byRole: true, rule: admin(BACKUPS, unavailable('BACKUP DATABASE')) },
+  RESTORE: { class: 'other', byRole: true, rule: admin(BACKUPS, unavailable('RESTORE DATABASE')) },
+  SHOW_BACKUP: { class: 'show', byRole: true, rule: admin('Admin privileges (DBA or System role) required for SHOW BACKUP', unavailable('SHOW BACKUP')) },
+  EXPORT_USER_DATA: { class: 'other', rule: () => unavailable('EXPORT USER DATA') },
+  CREATE_TOPIC: { class: 'ddl', byRole: true, rule: admin(TOPICS, unavailable('CREATE TOPIC')) },
+  ALTER_TOPIC: { class: 'ddl', byRole: true, rule: admin(TOPICS, unavailable('ALTER TOPIC')) },
+  DROP_TOPIC: { class: 'ddl', byRole: true, rule: admin(TOPICS, unavailable('DROP TOPIC')) },
+  CLEAR_TOPIC: { class: 'ddl', byRole: true, rule: admin(TOPICS, unavailable('CLEAR TOPIC')) },
+  CONSUME: { class: 'other', byRole: true, rule: lowest('service', 'Only service, dba, or system roles can consume from topics', unavailable('CONSUME')) },
+  ACK: { class: 'other', byRole: true, rule: lowest('service', 'Only service, dba, or system roles can acknowledge topic offsets', unavailable('ACK')) },
+  CLUSTER: { class: 'other', byRole: true, rule: admin('Admin privileges (DBA or System role) required for cluster operations', unavailable('CLUSTER')) },
+  SET: { class: 'other', byRole: true, rule: admin('Admin privileges (DBA or System role) required for SET commands') },
+  // A transaction of its own: not to be put into another, nor under EXECUTE AS.
+  TRANSACTION: { class: 'transaction', rule: () => ok() },
   INSERT_SYSTEM_USER: { class: 'write', rule: () => refused("Cannot insert system table 'system.users'") },
   UPDATE_SYSTEM_USER_ROLE: { class: 'write', rule: () => refused("Cannot update system table 'system.users'") },
   UPDATE_SYSTEM_USER_STORAGE: {
@@ -252,6 +270,8 @@ export const AS_KINDS = Object.fromEntries(
 // In BEGIN ...; ROLLBACK. Rights that the role alone decides are asked before anything runs; the others
 // when the statement's turn comes, and DDL does not get that far.
 function inTransaction(role, kind, outcome, object) {
+  if (kind.class === 'transaction') return '-';
+  if (outcome.what === 'unavailable') return outcome.what; // said before BEGIN runs
   const isByRole = kind.byRole && !(kind.byTarget && isAdmin(role));
   if (outcome.what === 'denied' && (isByRole || kind.class !== 'ddl')) return outcome.what;
   if (kind.class === 'ddl') return 'refused';
@@ -266,6 +286,7 @@ function inTransaction(role, kind, outcome, object) {
 // In EXECUTE AS USER 'rb_target' (...): the rights of role user, if the actor may act as a user at all.
 function underExecuteAs(role, kind, name, outcome, object, objectName) {
   if (AS_KINDS[name]) return 'malformed'; // it cannot be nested
+  if (kind.class === 'transaction') return '-';
   if (role === 'user') return 'denied';
   const table = TABLE_KINDS[name];
   if (table && ['INSERT', 'UPDATE', 'DELETE'].includes(name) && object.kind === 'shared') return 'refused';
