@@ -21,7 +21,8 @@ const TEXTS = {
     'bytes that this thread held at once, of the SQL engine and (where the server is linked with jemalloc, as a release is) of the server. Both are NULL before a job has run.',
   'system.job_nodes': 'The same jobs by node; there is one node.',
   'system.live': 'Subscriptions that are open now.',
-  'system.manifest': 'One row per table and partition that has segments. `scope` is the user, or `shared`. `manifest_json` is the text of `manifest.json`, as it is now.',
+  'system.manifest': 'One row per table and partition that has segments. `scope` is the user, or `shared`. `manifest_json` is the text of `manifest.json`, as it is now. `sync_state`: pending_write while rows are in no segment yet, else in_sync. ' +
+    'No cache stands between: `in_memory` is true, and `last_accessed` is `last_refreshed`.',
   'system.cluster': 'One row: this server. What only a replicated log has is NULL.',
   'system.cluster_groups': 'One row: the one group that this server leads. What only a replicated log has is NULL.',
   'system.settings': 'The settings in effect; secrets are not shown.',
@@ -65,7 +66,9 @@ export function text() {
     '',
     'Only dba and system read `system.*`; tables marked *open* are for every role, with the rows that the caller may see.',
     'No statement writes them; `UPDATE system.users SET storage_mode = …, storage_id = … WHERE user_id = …` by an admin is taken as',
-    'ALTER USER. A filter `key = constant` on a key column reads one record, not all of them, where the table has a key.',
+    'ALTER USER. A filter `key = constant` on a key column reads one record, not all of them; so do `role` of system.users (roles above user), `status`',
+    'and `idempotency_key` of system.jobs, `table_name` and `sync_state` of system.manifest, `table_name` of system.tables, system.columns and',
+    'information_schema: no other rows are made. EXPLAIN says `KeyRead: system.users by role`, or `TableScan: system.users`.',
     '',
   ];
   for (const table of tables()) {

@@ -40,18 +40,23 @@ static int compare_users(const void *a, const void *b)
     return str_compare((*(struct user *const *)a)->id, (*(struct user *const *)b)->id);
 }
 
-void catalog_each_user(struct catalog *catalog, void (*visit)(void *context, const struct user *u),
-                       void *context)
+void catalog_each_user(struct catalog *catalog, const enum role *only,
+                       void (*visit)(void *context, const struct user *u), void *context)
 {
     lock_take(&catalog->lock);
+    const struct map *map =
+        only != NULL && *only > ROLE_USER ? &catalog->users_of[*only] : &catalog->users;
     size_t count = 0;
-    struct user **users = mem_alloc((catalog->users.count + 1) * sizeof(struct user *));
+    struct user **users = mem_alloc((map->count + 1) * sizeof(struct user *));
     size_t position = 0;
     str key;
     void *value = NULL;
-    while (map_next(&catalog->users, &position, &key, &value)) {
-        users[count] = value;
-        refcount_take(&users[count++]->refs);
+    while (map_next(map, &position, &key, &value)) {
+        struct user *user = value;
+        if (only == NULL || user->role == *only) {
+            refcount_take(&user->refs);
+            users[count++] = user;
+        }
     }
     lock_give(&catalog->lock);
     qsort(users, count, sizeof(struct user *), compare_users);
@@ -80,12 +85,26 @@ static void publish_objects(struct change *change)
     catalog_give(&before->shown);
 }
 
+/* Takes over the caller's hold of `user`, and gives back that of the user before, who may be NULL.
+ */
+static struct user *put_user(struct catalog *catalog, struct user *user)
+{
+    struct user *before = map_put(&catalog->users, user->id, user);
+    if (before != NULL && before->role > ROLE_USER) {
+        (void)map_remove(&catalog->users_of[before->role], before->id);
+    }
+    if (user->role > ROLE_USER) {
+        (void)map_put(&catalog->users_of[user->role], user->id, user);
+    }
+    return before;
+}
+
 static void publish_user(struct change *change)
 {
     struct catalog *catalog = change->catalog;
     refcount_take(&change->user->refs);
     lock_take(&catalog->lock);
-    struct user *before = map_put(&catalog->users, change->user->id, change->user);
+    struct user *before = put_user(catalog, change->user);
     lock_give(&catalog->lock);
     user_give(before);
 }
@@ -318,7 +337,7 @@ static status load_user(void *context, str key, str value, struct error *err)
         user_give(user);
         return error_set(err, ERROR_CORRUPT, "user record under a wrong key");
     }
-    user_give(map_put(&load->catalog->users, user->id, user));
+    user_give(put_user(load->catalog, user));
     return STATUS_IS_OK;
 }
 
@@ -384,6 +403,9 @@ status catalog_open(const struct catalog_options *options, struct catalog **out,
     catalog->clock = options->clock;
     lock_init(&catalog->lock, LOCK_CATALOG);
     map_init(&catalog->users);
+    for (int role = 0; role <= ROLE_SYSTEM; role++) {
+        map_init(&catalog->users_of[role]);
+    }
     const struct schema_cache_options schemas = {.clock = options->clock,
                                                  .ttl_s = options->schema_ttl_s,
                                                  .entries_max = options->schema_entries_max};
@@ -413,6 +435,9 @@ void catalog_close(struct catalog *catalog)
     void *value = NULL;
     while (map_next(&catalog->users, &position, &key, &value)) {
         user_give(value);
+    }
+    for (int role = 0; role <= ROLE_SYSTEM; role++) {
+        map_release(&catalog->users_of[role]);
     }
     map_release(&catalog->users);
     schema_cache_destroy(catalog->schemas);

@@ -279,9 +279,10 @@ struct user_change {
 };
 MUST_USE status catalog_alter_user(struct catalog *catalog, str id,
                                    const struct user_change *change, struct error *err);
-/* All users in order of id, counted one by one: `visit` gets each. */
-void catalog_each_user(struct catalog *catalog, void (*visit)(void *context, const struct user *u),
-                       void *context);
+/* All users in order of id, counted one by one: `visit` gets each. `only`: those of one role, by
+ * index for roles above user; NULL: all. */
+void catalog_each_user(struct catalog *catalog, const enum role *only,
+                       void (*visit)(void *context, const struct user *u), void *context);
 /* Registers who is told, on the committer thread, after a user changed or a table changed or went
  * (id 0: no table). Called once at start. */
 struct catalog_listener {

@@ -15,6 +15,8 @@ struct catalog {
     struct lock lock; /* guards snapshot (the pointer) and users */
     struct snapshot_body *snapshot;
     struct map users; /* id -> struct user */
+    /* Those of each role above user, of whom there are few; nobody is counted here. */
+    struct map users_of[ROLE_SYSTEM + 1];
 
     struct schema_cache *schemas;
 };

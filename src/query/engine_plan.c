@@ -300,7 +300,7 @@ static status run_on_engine(struct run *run, struct duck *duck, str text, enum e
     }
     struct read_context rc;
     read_context_of(&rc, run);
-    system_key_find(run, &rc);
+    system_key_find(run, run->statement, &rc);
     enum duck_catalog catalog = DUCK_HOT;
     status result = engine_plan_catalog(plan, &rc, &catalog, err);
     if (status_ok(result)) {

@@ -6,6 +6,7 @@
 #include "query/expression.h"
 #include "query/find_rows.h"
 #include "query/point.h"
+#include "query/system.h"
 
 /* -- rows of the engine to results --------------------------------------------------------------
  */
@@ -104,11 +105,12 @@ static str tiers_text(struct read_context *rc, const struct table_read *read)
                         (unsigned long long)read->state.segments);
 }
 
-static status explain_tables(struct run *run, struct duck *duck, struct engine_plan *plan,
-                             struct error *err)
+static status explain_tables(struct run *run, const struct statement *inner, struct duck *duck,
+                             struct engine_plan *plan, struct error *err)
 {
     struct read_context rc;
     read_context_of(&rc, run);
+    system_key_find(run, inner, &rc); /* only when a system table is all that is read */
     enum duck_catalog catalog = DUCK_HOT;
     struct prune_run prune = {0};
     status result = engine_plan_catalog(plan, &rc, &catalog, err);
@@ -117,7 +119,8 @@ static status explain_tables(struct run *run, struct duck *duck, struct engine_p
     }
     for (unsigned i = 0; i < plan->gate.table_count && status_ok(result); i++) {
         const struct gate_table *t = &plan->gate.tables[i];
-        str line = arena_format(run->arena, "TableScan: " STR_FMT "." STR_FMT,
+        str line = arena_format(run->arena, "%s: " STR_FMT "." STR_FMT,
+                                rc.key.column == NULL ? "TableScan" : "KeyRead",
                                 STR(t->namespace_name), STR(t->name));
         if (t->decision.kind == GATE_TABLE) {
             const struct table *table =
@@ -135,6 +138,9 @@ static status explain_tables(struct run *run, struct duck *duck, struct engine_p
                                     STR(tiers_text(&rc, read)), total - kept, total,
                                     t->is_read_raw ? " tombstones" : "");
             }
+        }
+        if (rc.key.column != NULL) {
+            line = arena_format(run->arena, STR_FMT " by %s", STR(line), rc.key.column);
         }
         if (status_ok(result)) {
             result = explain_line(run, "logical_plan", line, err);
@@ -234,7 +240,7 @@ static status explain_engine(struct run *run, const struct statement *inner,
     status result = engine_plan_get(run, duck, inner->as.select.query, ENGINE_LIMITED, &plan, err);
     if (status_ok(result)) {
         result_begin_rows(run->results, columns, 2);
-        result = explain_tables(run, duck, plan, err);
+        result = explain_tables(run, inner, duck, plan, err);
         str line = arena_format(run->arena, "Engine: gate passed, row_max=%llu",
                                 (unsigned long long)plan->gate.row_max);
         if (status_ok(result)) {

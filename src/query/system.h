@@ -50,8 +50,10 @@ size_t system_rows_bytes(const struct system_rows *rows);
 struct system_rows *system_rows_create(unsigned column_count);
 struct row_sink system_rows_sink(struct system_rows *rows);
 
-/* system_key.c: notes in `rc` the key by which the running SELECT asks, if it does. */
-void system_key_find(const struct run *run, struct read_context *rc);
+/* system_key.c: notes in `rc` the key by which a SELECT asks, if it does. `statement`: the one of
+ * `run`, or what an EXPLAIN is about. */
+void system_key_find(const struct run *run, const struct statement *statement,
+                     struct read_context *rc);
 
 /* SHOW TABLES: rows of system.schemas, the newest versions that the caller may see; `ns` empty: all
  * namespaces. */

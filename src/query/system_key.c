@@ -1,5 +1,6 @@
-/* query/system_key.c -- which rows of a system table a SELECT asks for by key, so that the others
- * need not be made. Only a hint: the statement's condition is still evaluated on what is made. */
+/* query/system_key.c -- which rows of a system table a SELECT asks for by key or by index, so that
+ * the others need not be made. Only a hint: the statement's condition is still evaluated on what is
+ * made. EXPLAIN tells which. */
 #include "query/system_private.h"
 
 /* The columns that rows can be found by, the best of a table first. */
@@ -8,15 +9,20 @@ static const struct {
     const char *table;
     const char *column;
 } keys[] = {{"system", "users", "user_id"},
+            {"system", "users", "role"},
             {"system", "namespaces", "namespace_id"},
             {"system", "schemas", "table_id"},
             {"system", "tables", "table_name"},
             {"system", "columns", "table_name"},
+            {"system", "storages", "storage_id"},
             {"system", "audit_log", "audit_id"},
             {"system", "jobs", "job_id"},
+            {"system", "jobs", "idempotency_key"},
+            {"system", "jobs", "status"},
             {"system", "job_nodes", "job_id"},
             {"system", "manifest", "cache_key"},
             {"system", "manifest", "table_name"},
+            {"system", "manifest", "sync_state"},
             {"information_schema", "tables", "table_name"},
             {"information_schema", "columns", "table_name"}};
 
@@ -58,9 +64,9 @@ static bool find_text(const struct run *run, const struct expr *e, const char *c
            (is_column(right, column) && text_of(run, left, out));
 }
 
-void system_key_find(const struct run *run, struct read_context *rc)
+void system_key_find(const struct run *run, const struct statement *statement,
+                     struct read_context *rc)
 {
-    const struct statement *statement = run->statement;
     if (statement->kind != STATEMENT_SELECT || !statement->as.select.is_simple) {
         return; /* the table may be read more than once */
     }

@@ -91,18 +91,31 @@ static void fill_user(void *context, const struct user *u)
     fill->result = fill->sink->row(fill->sink->context, row, fill->err);
 }
 
+/* Of one role, by its very name: the column never shows an alias. */
+static void fill_users_of(struct catalog *catalog, str name, struct user_fill *fill)
+{
+    for (enum role role = ROLE_USER; role <= ROLE_SYSTEM; role++) {
+        if (str_eq_c(name, role_name(role))) {
+            catalog_each_user(catalog, &role, fill_user, fill);
+        }
+    }
+}
+
 static status fill_users(struct read_context *rc, const struct row_sink *sink, struct error *err)
 {
     struct user_fill fill = {rc, sink, STATUS_IS_OK, err};
-    if (rc->key.column != NULL) {
-        struct user *user = catalog_find_user(rc->engine->catalog, rc->key.text);
+    struct catalog *catalog = rc->engine->catalog;
+    if (rc->key.column == NULL) {
+        catalog_each_user(catalog, NULL, fill_user, &fill);
+    } else if (strcmp(rc->key.column, "role") == 0) {
+        fill_users_of(catalog, rc->key.text, &fill);
+    } else {
+        struct user *user = catalog_find_user(catalog, rc->key.text);
         if (user != NULL) {
             fill_user(&fill, user);
         }
         user_give(user);
-        return fill.result;
     }
-    catalog_each_user(rc->engine->catalog, fill_user, &fill);
     return fill.result;
 }
 
@@ -135,6 +148,9 @@ static status fill_storages(struct read_context *rc, const struct row_sink *sink
 {
     for (unsigned i = 0; i < rc->snapshot->storage_count; i++) {
         const struct storage_def *s = rc->snapshot->storages[i];
+        if (system_key_skips(rc, "storage_id", s->id)) {
+            continue;
+        }
         struct value credentials = secret_or_null(rc, s->credentials);
         struct value row[] = {value_text(s->id),
                               value_text(s->name),
@@ -366,7 +382,10 @@ static status system_schema_rows(struct read_context *rc, const struct row_sink 
 {
     const struct system_table *t = NULL;
     for (unsigned i = 0; is_admin(rc) && (t = system_table_at(i)) != NULL; i++) {
-        if (strcmp(t->namespace_name, "system") == 0) {
+        if (strcmp(t->namespace_name, "system") == 0 &&
+            (rc->key.column == NULL ||
+             str_eq(rc->key.text,
+                    table_display(rc->arena, STR_LIT("system"), str_from(t->name))))) {
             TRY(system_schema_row(rc, t, sink, err));
         }
     }
@@ -385,18 +404,35 @@ status system_fill_latest_schemas(struct read_context *rc, str ns, const struct 
     return ns.n == 0 || str_eq_c(ns, "system") ? system_schema_rows(rc, sink, err) : STATUS_IS_OK;
 }
 
+static status schema_rows(struct read_context *rc, const struct table *t,
+                          const struct row_sink *sink, struct error *err)
+{
+    for (uint32_t v = 1; v <= t->version; v++) {
+        TRY(schema_row(rc, t, v, sink, err));
+    }
+    return STATUS_IS_OK;
+}
+
+/* The table of a display id; NULL: there is none. */
+static const struct table *find_by_display(const struct catalog_snapshot *snapshot, str id)
+{
+    ptrdiff_t colon = str_find_char(id, ':'); /* no name has one */
+    return colon < 0 ? NULL
+                     : snapshot_find_table(snapshot, str_slice(id, 0, (size_t)colon),
+                                           str_skip(id, (size_t)colon + 1));
+}
+
 static status fill_schemas(struct read_context *rc, const struct row_sink *sink, struct error *err)
 {
+    if (rc->key.column != NULL) {
+        const struct table *t = find_by_display(rc->snapshot, rc->key.text);
+        if (t != NULL) {
+            TRY(schema_rows(rc, t, sink, err));
+        }
+        return system_schema_rows(rc, sink, err);
+    }
     for (unsigned i = 0; i < rc->snapshot->table_count; i++) {
-        const struct table *t = rc->snapshot->tables[i];
-        if (rc->key.column != NULL &&
-            system_key_skips(rc, "table_id",
-                             table_display(rc->arena, t->namespace_name, t->name))) {
-            continue;
-        }
-        for (uint32_t v = 1; v <= rc->snapshot->tables[i]->version; v++) {
-            TRY(schema_row(rc, rc->snapshot->tables[i], v, sink, err));
-        }
+        TRY(schema_rows(rc, rc->snapshot->tables[i], sink, err));
     }
     return system_schema_rows(rc, sink, err);
 }

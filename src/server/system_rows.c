@@ -63,7 +63,27 @@ struct job_rows {
     const struct server *server;
     struct arena *arena;
     const struct row_sink *sink;
+    const struct system_key *key;
 };
+
+/* Only of jobs that are not over; empty else. */
+static str job_key(struct arena *arena, const struct job *job)
+{
+    return job_state_is_final(job->state)
+               ? str_of(NULL, 0)
+               : arena_format(arena, "%s-%s-%s", job_kind_name(job->kind), job->namespace_name,
+                              job->table_name);
+}
+
+/* Is the job none of those that are asked for? */
+static bool skips_job(const struct job_rows *rows, const struct job *job)
+{
+    const char *column = rows->key->column;
+    return column != NULL && ((strcmp(column, "status") == 0 &&
+                               !str_eq_c(rows->key->text, job_state_name(job->state))) ||
+                              (strcmp(column, "idempotency_key") == 0 &&
+                               !str_eq(rows->key->text, job_key(rows->arena, job))));
+}
 
 static str job_parameters(struct arena *arena, const struct job *job)
 {
@@ -87,7 +107,9 @@ static status write_job(void *context, const struct job *job, struct error *err)
     struct row row = {.count = 0};
     const char *state = job_state_name(job->state);
     bool failed = job->state == JOB_FAILED;
-    bool is_open = !job_state_is_final(job->state);
+    if (skips_job(rows, job)) {
+        return STATUS_IS_OK;
+    }
     add_text(&row, str_from(job->id));
     add_text(&row, str_from(job_kind_name(job->kind)));
     add_text(&row, str_from(state));
@@ -95,10 +117,7 @@ static status write_job(void *context, const struct job *job, struct error *err)
     add_text_or_null(&row, TYPE_JSON, job_parameters(rows->arena, job));
     add_text_or_null(&row, TYPE_TEXT, str_from(job->message));
     add_text_or_null(&row, TYPE_TEXT, failed ? str_from(job->message) : str_of(NULL, 0));
-    add_text_or_null(&row, TYPE_TEXT,
-                     is_open ? arena_format(rows->arena, "%s-%s-%s", job_kind_name(job->kind),
-                                            job->namespace_name, job->table_name)
-                             : str_of(NULL, 0));
+    add_text_or_null(&row, TYPE_TEXT, job_key(rows->arena, job));
     add_null(&row, TYPE_TEXT);
     add_null(&row, TYPE_INT);
     add_int(&row, TYPE_SMALLINT, job->retries);
@@ -130,12 +149,13 @@ static status write_job_node(void *context, const struct job *job, struct error 
     return rows->sink->row(rows->sink->context, row.values, err);
 }
 
-/* Both tables have a row per job, found by its id. */
-static status write_jobs(struct job_rows *rows, const struct system_key *key, jobs_visit_fn *write,
-                         struct error *err)
+/* Both tables have a row per job, found by its id. By status and idempotency key the JOBS_KEPT_MAX
+ * are looked at, and rows made of those that match. */
+static status write_jobs(struct job_rows *rows, jobs_visit_fn *write, struct error *err)
 {
     struct job job;
-    if (key->column == NULL) {
+    const struct system_key *key = rows->key;
+    if (key->column == NULL || strcmp(key->column, "job_id") != 0) {
         return jobs_each(rows->server->jobs, write, rows, err);
     }
     return jobs_find(rows->server->jobs, key->text, &job) ? write(rows, &job, err) : STATUS_IS_OK;
@@ -248,7 +268,7 @@ static void stat_catalog(struct stats *stats, struct server *server)
 {
     const struct catalog_snapshot *snapshot = catalog_take(server->catalog);
     uint64_t users = 0;
-    catalog_each_user(server->catalog, count_user, &users);
+    catalog_each_user(server->catalog, NULL, count_user, &users);
     stat(stats, "total_users", users);
     stat(stats, "total_namespaces", snapshot->namespace_count);
     stat(stats, "total_tables", snapshot->table_count);
@@ -448,6 +468,12 @@ static str manifest_scope(const struct manifest_row *part)
     return part->owner.n > 0 ? part->owner : STR_LIT("shared");
 }
 
+/* Rows that no segment holds yet make it pending. */
+static str manifest_sync(const struct manifest_row *part)
+{
+    return part->state.hot_rows > 0 ? STR_LIT("pending_write") : STR_LIT("in_sync");
+}
+
 static status write_manifest(struct server *server, const struct table *table,
                              const struct manifest_row *part, struct arena *arena,
                              const struct row_sink *sink, struct error *err)
@@ -467,7 +493,7 @@ static status write_manifest(struct server *server, const struct table *table,
     add_int(&row, TYPE_TIMESTAMP, part->state.manifest_updated_us);
     add_int(&row, TYPE_TIMESTAMP, part->state.manifest_updated_us);
     add(&row, value_bool(true));
-    add_text(&row, STR_LIT("in_sync"));
+    add_text(&row, manifest_sync(part));
     add(&row, json);
     return sink->row(sink->context, row.values, err);
 }
@@ -483,42 +509,49 @@ static bool may_see_part(const struct session *session, const struct table *tabl
                                         : str_eq(part->owner, session->user_id));
 }
 
-/* May parts of the table be among those asked for, and which? *scope is NULL: all. */
+/* May parts of the table be among those asked for? */
 static bool is_asked_for(const struct table *table, const struct system_key *key,
-                         struct arena *arena, const str **scope)
+                         struct arena *arena)
 {
-    *scope = NULL;
-    if (strcmp(key->column, "table_name") == 0) {
-        return str_eq(table->name, key->text);
+    return strcmp(key->column, "table_name") == 0
+               ? str_eq(table->name, key->text)
+               : str_starts_with(key->text, cache_key_start(table, arena));
+}
+
+/* Is the part of such a table? Its text need not be read otherwise. */
+static bool is_part_asked_for(const struct table *table, const struct manifest_row *part,
+                              const struct system_key *key, struct arena *arena)
+{
+    if (key->column == NULL || strcmp(key->column, "table_name") == 0) {
+        return true;
+    }
+    if (strcmp(key->column, "sync_state") == 0) {
+        return str_eq(key->text, manifest_sync(part));
     }
     str start = cache_key_start(table, arena);
-    if (!str_starts_with(key->text, start)) {
-        return false;
-    }
-    str *rest = ARENA_NEW(arena, str);
-    *rest = str_skip(key->text, start.n);
-    *scope = rest;
-    return true;
+    return str_eq(str_skip(key->text, start.n), manifest_scope(part));
 }
 
 /* Of one table, or of all (id 0). */
 static status write_parts(struct server *server, const struct session *session,
-                          const struct catalog_snapshot *snapshot, table_id id, const str *scope,
-                          struct arena *arena, const struct row_sink *sink, struct error *err)
+                          const struct catalog_snapshot *snapshot, table_id id,
+                          const struct system_key *key, struct arena *arena,
+                          const struct row_sink *sink, struct error *err)
 {
     struct manifest_row *parts = NULL;
     size_t count = 0;
     store_manifests(server->store, id, arena, &parts, &count);
     for (size_t i = 0; i < count; i++) {
         const struct table *table = snapshot_find_table_id(snapshot, parts[i].table);
-        bool is_wanted = scope == NULL || str_eq(manifest_scope(&parts[i]), *scope);
-        if (table != NULL && is_wanted && may_see_part(session, table, &parts[i])) {
+        if (table != NULL && may_see_part(session, table, &parts[i]) &&
+            is_part_asked_for(table, &parts[i], key, arena)) {
             TRY(write_manifest(server, table, &parts[i], arena, sink, err));
         }
     }
     return STATUS_IS_OK;
 }
 
+/* By key or name of the table: the other tables' parts are not looked at. */
 static status write_parts_of_key(struct server *server, const struct session *session,
                                  const struct catalog_snapshot *snapshot,
                                  const struct system_key *key, struct arena *arena,
@@ -526,9 +559,8 @@ static status write_parts_of_key(struct server *server, const struct session *se
 {
     for (unsigned i = 0; i < snapshot->table_count; i++) {
         const struct table *table = snapshot->tables[i];
-        const str *scope = NULL;
-        if (is_asked_for(table, key, arena, &scope)) {
-            TRY(write_parts(server, session, snapshot, table->id, scope, arena, sink, err));
+        if (is_asked_for(table, key, arena)) {
+            TRY(write_parts(server, session, snapshot, table->id, key, arena, sink, err));
         }
     }
     return STATUS_IS_OK;
@@ -539,10 +571,10 @@ static status write_manifests(struct server *server, const struct session *sessi
                               const struct row_sink *sink, struct error *err)
 {
     const struct catalog_snapshot *snapshot = catalog_take(server->catalog);
+    bool names_table = key->column != NULL && strcmp(key->column, "sync_state") != 0;
     status result =
-        key->column != NULL
-            ? write_parts_of_key(server, session, snapshot, key, arena, sink, err)
-            : write_parts(server, session, snapshot, (table_id){0}, NULL, arena, sink, err);
+        names_table ? write_parts_of_key(server, session, snapshot, key, arena, sink, err)
+                    : write_parts(server, session, snapshot, (table_id){0}, key, arena, sink, err);
     catalog_give(snapshot);
     return result;
 }
@@ -554,12 +586,12 @@ status system_rows_write(struct server *server, const struct session *session, s
                          const struct row_sink *sink, struct error *err)
 {
     const struct server_wires *wires = &server->wires;
-    struct job_rows jobs = {server, arena, sink};
+    struct job_rows jobs = {server, arena, sink, key};
     if (str_eq_c(table, "jobs")) {
-        return write_jobs(&jobs, key, write_job, err);
+        return write_jobs(&jobs, write_job, err);
     }
     if (str_eq_c(table, "job_nodes")) {
-        return write_jobs(&jobs, key, write_job_node, err);
+        return write_jobs(&jobs, write_job_node, err);
     }
     if (str_eq_c(table, "settings")) {
         return write_settings(server, arena, sink, err);

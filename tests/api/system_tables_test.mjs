@@ -133,12 +133,15 @@ test('jobs and manifests by key are those of the whole table', async () => {
   const said = await server.exec('STORAGE FLUSH TABLE st.keyed');
   const job = /Job ID: (FL-[0-9a-f]+)/.exec(said.message)[1];
   await eventually(async () => (await server.rows(`SELECT status FROM system.jobs WHERE job_id = '${job}'`))[0]?.status === 'completed', 'the flush');
-  for (const [table, column, key] of [['jobs', 'job_id', job], ['job_nodes', 'job_id', job], ['manifest', 'cache_key', 'st:keyed:shared'], ['manifest', 'table_name', 'keyed']]) {
+  for (const [table, column, key] of [['jobs', 'job_id', job], ['jobs', 'status', 'completed'], ['job_nodes', 'job_id', job], ['manifest', 'cache_key', 'st:keyed:shared'], ['manifest', 'table_name', 'keyed'], ['manifest', 'sync_state', 'in_sync']]) {
     const whole = (await server.rows(`SELECT * FROM system.${table}`)).filter((row) => row[column] === key);
     assert.equal(whole.length, 1, `${table} by ${column}`);
     assert.deepEqual(await server.rows(`SELECT * FROM system.${table} WHERE ${column} = '${key}'`), whole);
     for (const other of [`${key}x`, key.slice(0, -1), '']) assert.deepEqual(await server.rows(`SELECT * FROM system.${table} WHERE ${column} = '${other}'`), []);
   }
+  await server.exec('INSERT INTO st.keyed (id) VALUES (2)'); // the segment does not have it
+  assert.deepEqual(await server.rows("SELECT cache_key FROM system.manifest WHERE sync_state = 'pending_write'"), [{ cache_key: 'st:keyed:shared' }]);
+  assert.deepEqual(await server.rows("SELECT cache_key FROM system.manifest WHERE sync_state = 'in_sync'"), []);
   const [{ cpu_used: cpu, memory_used: memory }] = await server.rows(`SELECT cpu_used, memory_used FROM system.jobs WHERE job_id = '${job}'`);
   assert.ok(Number(cpu) > 100 && Number(cpu) < 600e6, `µs of CPU: ${cpu}`);
   assert.ok(Number(memory) > 100e3 && Number(memory) < 2 ** 30, `bytes at once, to write a segment: ${memory}`);
@@ -222,11 +225,55 @@ test('a filter on the key finds its row and no other', async () => {
     ["SELECT user_id AS k FROM system.users u WHERE u.user_id = 'ute' AND u.role = 'dba'", []],
     ["SELECT user_id AS k FROM system.users WHERE user_id = 'ute' OR user_id = 'root' ORDER BY 1", ['root', 'ute']],
     ["SELECT a.user_id AS k FROM system.users a JOIN system.users b ON a.role <> b.role WHERE b.user_id = 'ute'", ['root']],
+    ["SELECT user_id AS k FROM system.users WHERE role = 'system'", ['root']],
+    ["SELECT user_id AS k FROM system.users WHERE role = 'user' ORDER BY user_id", ['ute']],
+    ["SELECT user_id AS k FROM system.users WHERE role = 'dba'", []],
+    ["SELECT user_id AS k FROM system.users WHERE role = 'admin'", []], // an alias is no role
     ["SELECT namespace_id AS k FROM system.namespaces WHERE namespace_id = 'st'", ['st']],
+    ["SELECT storage_id AS k FROM system.storages WHERE storage_id = 'local'", ['local']],
+    ["SELECT storage_id AS k FROM system.storages WHERE storage_id = 'loca'", []],
     ["SELECT schema_version AS k FROM system.schemas WHERE table_id = 'st:notes' ORDER BY 1", [1, 2]],
+    ["SELECT table_name AS k FROM system.schemas WHERE table_id = 'system:users'", ['users']],
+    ["SELECT table_name AS k FROM system.schemas WHERE table_id = 'users'", []],
+    ["SELECT job_id AS k FROM system.jobs WHERE idempotency_key = 'flush-st-notes'", []], // it is over
     [`SELECT action AS k FROM system.audit_log WHERE audit_id = '${audit.audit_id}'`, ['CREATE_NAMESPACE']],
     ["SELECT action AS k FROM system.audit_log WHERE audit_id = 'x'", []],
   ]) assert.deepEqual((await server.rows(sql)).map((r) => r.k), expected, sql);
   assert.deepEqual(await server.rows('SELECT user_id FROM system.users WHERE user_id = $1', { params: ['ute'] }), [{ user_id: 'ute' }]);
   assert.deepEqual(await server.rows('SELECT user_id FROM system.users WHERE user_id = $1', { params: [null] }), []);
+});
+
+test('look-ups by key and by index do not scan, and EXPLAIN says so; other conditions do', async () => {
+  const scan = async (sql) => (await server.rows(`EXPLAIN ${sql}`))[0].plan;
+  for (const [table, columns] of Object.entries({
+    'system.users': ['user_id', 'role'], 'system.namespaces': ['namespace_id'], 'system.schemas': ['table_id'], 'system.storages': ['storage_id'],
+    'system.jobs': ['job_id', 'status', 'idempotency_key'], 'system.job_nodes': ['job_id'], 'system.audit_log': ['audit_id'],
+    'system.manifest': ['cache_key', 'table_name', 'sync_state'], 'system.tables': ['table_name'], 'system.columns': ['table_name'],
+    'information_schema.tables': ['table_name'], 'information_schema.columns': ['table_name'],
+  })) {
+    for (const column of columns) {
+      assert.equal(await scan(`SELECT * FROM ${table} WHERE ${column} = 'x' ORDER BY ${column} LIMIT 5`), `KeyRead: ${table} by ${column}`);
+      assert.equal(await scan(`SELECT * FROM ${table} t WHERE 'x' = t.${column} AND t.${column} <> 'y'`), `KeyRead: ${table} by ${column}`);
+      assert.equal(await scan(`SELECT * FROM ${table} WHERE ${column} <> 'x'`), `TableScan: ${table}`);
+      assert.equal(await scan(`SELECT * FROM ${table} WHERE ${column} = 'x' OR ${column} = 'y'`), `TableScan: ${table}`);
+    }
+  }
+  // every key of the list but those of tables that have no rows yet is among them
+  const keyed = reference.tables().filter((t) => t.columns.some((c) => c.isKey) && !t.name.includes('topic')).map((t) => t.name);
+  for (const name of keyed) assert.match(await scan(`SELECT * FROM ${name} WHERE ${reference.tables().find((t) => t.name === name).columns.find((c) => c.isKey).name} = 'x'`), /^KeyRead/, name);
+});
+
+test('a role that is given and taken moves its user in the index of roles', async () => {
+  await server.exec("CREATE USER mover WITH INTERNAL ROLE user");
+  const of = async (role) => (await server.rows(`SELECT user_id FROM system.users WHERE role = '${role}' ORDER BY user_id`)).map((r) => r.user_id);
+  for (const [role, wanted] of [['service', ['mover']], ['dba', ['mover']], ['system', ['mover', 'root']], ['user', ['mover', 'ute']]]) {
+    await server.exec(`ALTER USER mover SET ROLE ${role}`);
+    assert.deepEqual(await of(role), wanted);
+    for (const other of ['service', 'dba'].filter((r) => r !== role)) assert.deepEqual(await of(other), []);
+  }
+  await server.exec('ALTER USER mover SET ROLE service');
+  await server.exec('DROP USER mover');
+  assert.deepEqual(await of('service'), ['mover']); // deleted, and still a row
+  await server.restart();
+  assert.deepEqual(await of('service'), ['mover']);
 });
