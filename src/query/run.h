@@ -138,8 +138,9 @@ run_fn run_insert, run_update, run_delete, run_select;
 run_fn run_create_table, run_alter_table, run_drop_table;
 /* ddl.c */
 run_fn run_create_namespace, run_alter_namespace, run_drop_namespace, run_use_namespace;
-run_fn run_create_view, run_drop_view, run_create_storage, run_alter_storage, run_drop_storage;
-run_fn run_storage_check;
+run_fn run_create_view, run_drop_view;
+/* ddl_storage.c */
+run_fn run_create_storage, run_alter_storage, run_drop_storage, run_storage_check;
 /* ddl_user.c */
 run_fn run_create_user, run_alter_user, run_drop_user, run_update_user;
 /* Is it an admin's UPDATE of system.users? run_update_user makes ALTER USER of it (design 14). */
