@@ -271,6 +271,28 @@ bool fs_exists(const char *path)
     return lstat(path, &info) == 0;
 }
 
+str fs_plain_path(str path, struct arena *arena)
+{
+    char *plain = arena_alloc(arena, path.n + 1);
+    size_t n = 0;
+    bool is_absolute = path.n > 0 && path.p[0] == '/';
+    while (path.n > 0) {
+        ptrdiff_t slash = str_find_char(path, '/');
+        str part = slash < 0 ? path : str_slice(path, 0, (size_t)slash);
+        path = str_skip(path, part.n + (slash < 0 ? 0 : 1));
+        if (part.n == 0 || str_eq_c(part, ".")) {
+            continue;
+        }
+        if (n > 0 || is_absolute) {
+            plain[n++] = '/';
+        }
+        memcpy(plain + n, part.p, part.n);
+        n += part.n;
+    }
+    plain[n] = '\0';
+    return str_of(plain, n);
+}
+
 status fs_size(const char *path, uint64_t *bytes, struct error *err)
 {
     struct stat info;

@@ -35,6 +35,9 @@ MUST_USE status fs_remove_empty_dir(const char *path, struct error *err);
 /* Removes a folder and all in it; a missing one is OK. Does not follow links. */
 MUST_USE status fs_remove_tree(const char *path, struct error *err);
 bool fs_exists(const char *path);
+/* The path without empty parts and without ".", in the arena: one spelling for one folder. ".." and
+ * links stay what they are. */
+str fs_plain_path(str path, struct arena *arena);
 MUST_USE status fs_size(const char *path, uint64_t *bytes, struct error *err);
 
 /* Calls `visit` for every entry of a folder but . and ..; a missing folder has none. */

@@ -79,6 +79,44 @@ static status make_root(struct catalog *catalog, str hash, struct error *err)
     return result;
 }
 
+static status move_storage(struct catalog *catalog, const struct storage_def *storage, str from,
+                           str to, struct error *err)
+{
+    if (!str_starts_with(storage->base_directory, from)) {
+        return STATUS_IS_OK;
+    }
+    struct arena arena;
+    arena_init(&arena);
+    struct storage_def moved = *storage;
+    moved.base_directory = arena_format(&arena, STR_FMT STR_FMT, STR(to),
+                                        STR(str_skip(storage->base_directory, from.n)));
+    status result = catalog_alter_storage(catalog, &moved, err);
+    arena_release(&arena);
+    return result;
+}
+
+/* The data folder may have been moved or copied since the last start: every storage lies below its
+ * cold folder, so they all move along. `local` comes last, because it tells where they were. */
+static status follow_data_folder(struct catalog *catalog, str cold_directory, struct error *err)
+{
+    const struct catalog_snapshot *snapshot = catalog_take(catalog);
+    const struct storage_def *local = snapshot_find_storage(snapshot, STR_LIT("local"));
+    str before = local->base_directory;
+    status result = STATUS_IS_OK;
+    if (!str_eq(before, cold_directory)) {
+        for (unsigned i = 0; i < snapshot->storage_count && status_ok(result); i++) {
+            if (snapshot->storages[i] != local) {
+                result = move_storage(catalog, snapshot->storages[i], before, cold_directory, err);
+            }
+        }
+        if (status_ok(result)) {
+            result = move_storage(catalog, local, before, cold_directory, err);
+        }
+    }
+    catalog_give(snapshot);
+    return result;
+}
+
 status catalog_bootstrap(struct catalog *catalog, const struct catalog_options *options,
                          struct error *err)
 {
@@ -93,6 +131,7 @@ status catalog_bootstrap(struct catalog *catalog, const struct catalog_options *
                                     .user_template = STR_LIT("{namespace}/{tableName}/{userId}")};
         TRY(catalog_create_storage(catalog, &local, err));
     }
+    TRY(follow_data_folder(catalog, options->cold_directory, err));
     TRY(make_root(catalog, options->root_password_hash, err));
     return make_dba_tables(catalog, err);
 }

@@ -6,52 +6,37 @@
 
 #include "base/fs.h"
 #include "base/hash.h"
+#include "sql/template.h"
 #include "wire/json.h"
 
-static status check_json_object(str text, const char *what, struct run *run, struct error *err)
+/* *out: the object; NULL: there is no text. */
+static status parse_object(str text, const char *what, struct run *run, const struct json **out,
+                           struct error *err)
 {
-    const struct json *root = NULL;
     struct error ignored;
+    *out = NULL;
     if (text.n == 0 ||
-        (status_ok(json_parse(text, run->arena, &root, &ignored)) && root->kind == JSON_OBJECT)) {
+        (status_ok(json_parse(text, run->arena, out, &ignored)) && (*out)->kind == JSON_OBJECT)) {
         return STATUS_IS_OK;
     }
     return error_set(err, ERROR_INVALID_OPERATION, "%s must be a JSON object", what);
 }
 
-/* Tokens {namespace} < {tableName} < {shard} < {userId}, in that order (contract sql.md 1.2). */
-static status check_template(str text, bool is_user, struct error *err)
+/* CONFIG is tagged by its type (contract sql.md section 1.2). What else it could tell a filesystem,
+ * its root, PATH has told: a second one would have no effect. */
+static status check_config(const struct json *config, struct error *err)
 {
-    ptrdiff_t ns = str_find(text, STR_LIT("{namespace}"));
-    ptrdiff_t table = str_find(text, STR_LIT("{tableName}"));
-    ptrdiff_t user = str_find(text, STR_LIT("{userId}"));
-    const char *what = is_user ? "User" : "Shared";
-    if (ns < 0) {
-        return error_set(err, ERROR_INVALID_OPERATION,
-                         "Invalid storage template: %s table template: {namespace} is required",
-                         what);
-    }
-    if (table < ns) {
-        return error_set(err, ERROR_INVALID_OPERATION,
-                         "Invalid storage template: %s table template: {tableName} is required "
-                         "after {namespace}",
-                         what);
-    }
-    if (is_user && user < table) {
-        return error_set(err, ERROR_INVALID_OPERATION,
-                         "Invalid storage template: User table template: {userId} is required "
-                         "after {tableName}");
-    }
-    if (!is_user && user >= 0) {
-        return error_set(
-            err, ERROR_INVALID_OPERATION,
-            "Invalid storage template: Shared table template: {userId} is not allowed");
-    }
-    if (str_find(text, STR_LIT("..")) >= 0 || (text.n > 0 && text.p[0] == '/')) {
-        return error_set(err, ERROR_INVALID_OPERATION,
-                         "Invalid storage template: %s table template: '..' and a leading '/' are "
-                         "not allowed",
-                         what);
+    const struct json *member = config != NULL ? config->as.children.first : NULL;
+    for (; member != NULL; member = member->next) {
+        str type;
+        bool is_type = str_eq_c(member->key, "type") && json_as_text(member, &type) &&
+                       (str_eq_c(type, "local") || str_eq_c(type, "filesystem"));
+        if (!is_type) {
+            return error_set(
+                err, ERROR_INVALID_OPERATION,
+                "CONFIG of a filesystem storage takes \"type\": \"local\" only; not '" STR_FMT "'",
+                STR(member->key));
+        }
     }
     return STATUS_IS_OK;
 }
@@ -81,50 +66,43 @@ static status probe_directory(const char *directory, struct error *err)
     return result;
 }
 
-static bool is_below(str path, const char *root)
+static status probe_storage(struct run *run, const struct storage_def *storage, struct error *err)
 {
-    size_t n = strlen(root);
-    return path.n > n && memcmp(path.p, root, n) == 0 && path.p[n] == '/';
+    const struct clock *clock = run->engine->clock;
+    uint64_t started_us = clock_mono_us(clock);
+    struct error reason;
+    error_clear(&reason);
+    if (status_ok(probe_directory(str_cstr(run->arena, storage->base_directory), &reason))) {
+        return STATUS_IS_OK;
+    }
+    return error_set(err, ERROR_INVALID_OPERATION,
+                     "Storage connectivity check failed (latency %llu ms): %.900s",
+                     (unsigned long long)((clock_mono_us(clock) - started_us) / 1000), reason.text);
 }
 
 /* A storage's folder must lie below the server's cold root: the SQL engine is confined to it, and
- * an allow-list beats any deny-list (findings/reliability.md H12). */
-static status check_directory(struct run *run, const struct storage_def *storage, struct error *err)
+ * an allow-list beats any deny-list (findings/reliability.md H12). It is kept in one spelling, so
+ * that a folder is known again by its path. A relative PATH is taken below the cold root. */
+static status directory_of(struct run *run, str given, str *out, struct error *err)
 {
-    if (!str_eq_c(storage->type, "filesystem")) {
-        return error_set(err, ERROR_NOT_IMPLEMENTED,
-                         "storage type '" STR_FMT "' is not available; use filesystem",
-                         STR(storage->type));
-    }
-    if (!is_below(storage->base_directory, run->engine->cold_directory) ||
-        str_find(storage->base_directory, STR_LIT("..")) >= 0) {
+    str root = str_from(run->engine->cold_directory);
+    bool is_absolute = str_starts_with(given, STR_LIT("/"));
+    str plain = fs_plain_path(given, run->arena);
+    bool is_below = !is_absolute ||
+                    (str_starts_with(plain, root) && plain.n > root.n && plain.p[root.n] == '/');
+    str folder = is_absolute && is_below ? str_skip(plain, root.n + 1) : plain;
+    if (!is_below || folder.n == 0 || str_find(folder, STR_LIT("..")) >= 0) {
         return error_set(err, ERROR_INVALID_OPERATION,
                          "Storage directory must lie below the server's storage directory");
     }
-    status result = probe_directory(str_cstr(run->arena, storage->base_directory), err);
-    if (!status_ok(result)) {
-        char reason[ERROR_TEXT_MAX];
-        (void)snprintf(reason, sizeof reason, "%.900s", err->text);
-        return error_set(err, ERROR_INVALID_OPERATION, "Storage connectivity check failed: %s",
-                         reason);
+    if (!template_is_plain(folder)) {
+        return error_set(err, ERROR_INVALID_OPERATION,
+                         "Storage directory must be folders of letters, digits, '_', '-', '.', "
+                         "'+' and '@', at most %d bytes",
+                         LIMIT_STORAGE_PATH_BYTES);
     }
+    *out = arena_format(run->arena, STR_FMT "/" STR_FMT, STR(root), STR(folder));
     return STATUS_IS_OK;
-}
-
-/* A relative PATH is taken below the cold root. */
-static str directory_of(struct run *run, const struct storage_part *part)
-{
-    str given = part->base_directory;
-    while (given.n > 1 && given.p[given.n - 1] == '/') {
-        given.n--;
-    }
-    if (given.n > 0 && given.p[0] == '/') {
-        return given;
-    }
-    if (str_starts_with(given, STR_LIT("./"))) {
-        given = str_skip(given, 2);
-    }
-    return arena_format(run->arena, "%s/" STR_FMT, run->engine->cold_directory, STR(given));
 }
 
 static status apply_storage_part(struct run *run, struct storage_def *storage, struct error *err)
@@ -138,10 +116,12 @@ static status apply_storage_part(struct run *run, struct storage_def *storage, s
         part->has_user_template ? part->user_tables_template : storage->user_template;
     storage->credentials = part->has_credentials ? part->credentials : storage->credentials;
     storage->config = part->has_config ? part->config : storage->config;
-    TRY(check_json_object(storage->credentials, "Credentials", run, err));
-    TRY(check_json_object(storage->config, "CONFIG", run, err));
-    TRY(check_template(storage->shared_template, false, err));
-    return check_template(storage->user_template, true, err);
+    const struct json *object = NULL;
+    TRY(parse_object(storage->credentials, "Credentials", run, &object, err));
+    TRY(parse_object(storage->config, "CONFIG", run, &object, err));
+    TRY(check_config(object, err));
+    TRY(template_check_storage(storage->shared_template, false, err));
+    return template_check_storage(storage->user_template, true, err);
 }
 
 status run_create_storage(struct run *run, struct error *err)
@@ -153,15 +133,20 @@ status run_create_storage(struct run *run, struct error *err)
     struct storage_def storage = {.id = part->id,
                                   .name = part->id,
                                   .type = part->type,
-                                  .base_directory = directory_of(run, part),
                                   .shared_template = STR_LIT("{namespace}/{tableName}"),
                                   .user_template = STR_LIT("{namespace}/{tableName}/{userId}")};
     if (snapshot_find_storage(run->snapshot, part->id) != NULL && part->if_not_exists) {
         run_message(run, "Storage '" STR_FMT "' already exists", STR(part->id));
         return STATUS_IS_OK;
     }
+    if (!str_eq_c(part->type, "filesystem")) {
+        return error_set(err, ERROR_NOT_IMPLEMENTED,
+                         "storage type '" STR_FMT "' is not available; use filesystem",
+                         STR(part->type));
+    }
     TRY(apply_storage_part(run, &storage, err));
-    TRY(check_directory(run, &storage, err));
+    TRY(directory_of(run, part->base_directory, &storage.base_directory, err));
+    TRY(probe_storage(run, &storage, err));
     TRY(catalog_create_storage(run->engine->catalog, &storage, err));
     run_message(run, "Storage '" STR_FMT "' created successfully", STR(part->id));
     return STATUS_IS_OK;
@@ -197,6 +182,7 @@ status run_alter_storage(struct run *run, struct error *err)
                              STR(part->id));
         }
     }
+    TRY(probe_storage(run, &storage, err));
     TRY(catalog_alter_storage(run->engine->catalog, &storage, err));
     run_message(run, "Storage '" STR_FMT "' altered successfully", STR(part->id));
     return STATUS_IS_OK;

@@ -67,12 +67,36 @@ static bool parse_storage_word(struct cursor *c, struct storage_part *part)
     return cursor_unexpected(c);
 }
 
+/* What a storage of that type must be told, and what it has no use for. */
+static bool check_storage(struct cursor *c, const struct storage_part *part)
+{
+    if (part->type.n == 0) {
+        build_fail(c->b, ERROR_SYNTAX, "CREATE STORAGE requires TYPE");
+        return false;
+    }
+    bool is_filesystem = str_eq_c(part->type, "filesystem");
+    if (is_filesystem && (part->has_bucket || part->has_region)) {
+        build_fail(c->b, ERROR_SYNTAX, "%s is not for storages of type filesystem",
+                   part->has_bucket ? "BUCKET" : "REGION");
+        return false;
+    }
+    if (!part->has_base_directory && !part->has_bucket) {
+        build_fail(c->b, ERROR_SYNTAX, "CREATE STORAGE requires PATH, BASE_DIRECTORY or BUCKET");
+        return false;
+    }
+    return true;
+}
+
 bool parse_create_storage(struct cursor *c)
 {
     struct storage_part *part = &c->b->statement->as.storage;
     c->b->statement->kind = STATEMENT_CREATE_STORAGE;
     part->if_not_exists = cursor_accept_words(c, "IF NOT EXISTS");
     if (!cursor_text_or_name(c, &part->id)) {
+        return false;
+    }
+    if (part->id.n == 0) {
+        build_fail(c->b, ERROR_INVALID_OPERATION, "Storage id cannot be empty");
         return false;
     }
     while (!cursor_is_end(c)) {
@@ -82,15 +106,7 @@ bool parse_create_storage(struct cursor *c)
             return false;
         }
     }
-    if (part->type.n == 0) {
-        build_fail(c->b, ERROR_SYNTAX, "CREATE STORAGE requires TYPE");
-        return false;
-    }
-    if (!part->has_base_directory && !part->has_bucket) {
-        build_fail(c->b, ERROR_SYNTAX, "CREATE STORAGE requires PATH, BASE_DIRECTORY or BUCKET");
-        return false;
-    }
-    return true;
+    return check_storage(c, part);
 }
 
 bool parse_alter_storage(struct cursor *c)
@@ -112,8 +128,7 @@ bool parse_alter_storage(struct cursor *c)
         if (!parse_storage_word(c, part)) {
             return false;
         }
-        (void)cursor_accept(c, TK_COMMA);
-    } while (!cursor_is_end(c));
+    } while (cursor_accept(c, TK_COMMA) || !cursor_is_end(c));
     return true;
 }
 

@@ -33,6 +33,88 @@ str template_normal(struct arena *arena, str text)
     return text;
 }
 
+bool template_is_plain(str path)
+{
+    for (size_t i = 0; i < path.n; i++) {
+        char l = str_lower_char(path.p[i]);
+        bool is_mark = l == '_' || l == '-' || l == '.' || l == '+' || l == '@' || l == '/';
+        if (!((l >= 'a' && l <= 'z') || (l >= '0' && l <= '9') || is_mark)) {
+            return false;
+        }
+    }
+    return str_find(path, STR_LIT("..")) < 0 && path.n <= LIMIT_STORAGE_PATH_BYTES;
+}
+
+static status fail_storage(bool is_user, const char *wrong, struct error *err)
+{
+    return error_set(err, ERROR_INVALID_OPERATION,
+                     "Invalid storage template: %s table template: %s", is_user ? "User" : "Shared",
+                     wrong);
+}
+
+/* Does a template consist of tokens and plain names? "." alone would be no folder of its own. */
+static bool is_storage_template(str text)
+{
+    static const char *const tokens[] = {"{namespace}", "{tableName}", "{shard}", "{userId}"};
+    enum { TOKEN_COUNT = sizeof tokens / sizeof tokens[0] };
+    if (text.n > LIMIT_STORAGE_PATH_BYTES || str_starts_with(text, STR_LIT("/")) ||
+        str_starts_with(text, STR_LIT("./")) || str_ends_with(text, STR_LIT("/.")) ||
+        str_find(text, STR_LIT("/./")) >= 0) {
+        return false;
+    }
+    while (text.n > 0) {
+        ptrdiff_t brace = str_find_char(text, '{');
+        size_t names = brace < 0 ? text.n : (size_t)brace;
+        unsigned token = 0;
+        if (!template_is_plain(str_slice(text, 0, names))) {
+            return false;
+        }
+        text = str_skip(text, names);
+        while (token < TOKEN_COUNT && !str_starts_with(text, str_from(tokens[token]))) {
+            token++;
+        }
+        if (text.n > 0 && token == TOKEN_COUNT) {
+            return false;
+        }
+        text = str_skip(text, text.n > 0 ? strlen(tokens[token]) : 0);
+    }
+    return true;
+}
+
+status template_check_storage(str text, bool is_user, struct error *err)
+{
+    ptrdiff_t ns = str_find(text, STR_LIT("{namespace}"));
+    ptrdiff_t table = str_find(text, STR_LIT("{tableName}"));
+    ptrdiff_t shard = str_find(text, STR_LIT("{shard}"));
+    ptrdiff_t user = str_find(text, STR_LIT("{userId}"));
+    if (ns < 0) {
+        return fail_storage(is_user, "{namespace} is required", err);
+    }
+    if (table < ns) {
+        return fail_storage(is_user, "{tableName} is required after {namespace}", err);
+    }
+    if (is_user && user < table) {
+        return fail_storage(is_user, "{userId} is required after {tableName}", err);
+    }
+    if (!is_user && user >= 0) {
+        return fail_storage(is_user, "{userId} is not allowed", err);
+    }
+    if (shard >= 0 && (shard < table || (is_user && user < shard))) {
+        return fail_storage(is_user,
+                            is_user ? "{shard} stands between {tableName} and {userId}"
+                                    : "{shard} stands after {tableName}",
+                            err);
+    }
+    if (!is_storage_template(text)) {
+        return fail_storage(is_user,
+                            "it is made of {namespace}, {tableName}, {shard}, {userId}, '/' and "
+                            "names of letters, digits, '_', '-', '.', '+' and '@'; no '..', no "
+                            "leading '/'",
+                            err);
+    }
+    return STATUS_IS_OK;
+}
+
 str template_of_location(struct arena *arena, str text)
 {
     text = template_normal(arena, replace_all(arena, text, STR_LIT("${"), "{"));

@@ -131,27 +131,26 @@ void segment_escape(struct buf *out, str name)
     }
 }
 
-/* Appends a template with its places filled in; an empty part of a path is left out. */
+/* Appends a template with its places filled in; one machine has one shard. */
 static void append_template(struct buf *out, str text, const struct table_part *part)
 {
-    static const struct {
+    const struct {
         const char *place;
-        int which;
-    } places[] = {{"{namespace}", 0}, {"{tableName}", 1}, {"{userId}", 2}};
+        str value;
+    } places[] = {{"{namespace}", part->table->namespace_name},
+                  {"{tableName}", part->table->name},
+                  {"{shard}", STR_LIT("0")},
+                  {"{userId}", part->owner}};
+    enum { PLACE_COUNT = sizeof places / sizeof places[0] };
     while (text.n > 0) {
-        bool is_place = false;
-        for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-            str place = str_from(places[i].place);
-            if (str_starts_with(text, place)) {
-                segment_escape(out, places[i].which == 0   ? part->table->namespace_name
-                                    : places[i].which == 1 ? part->table->name
-                                                           : part->owner);
-                text = str_skip(text, place.n);
-                is_place = true;
-                break;
-            }
+        unsigned i = 0;
+        while (i < PLACE_COUNT && !str_starts_with(text, str_from(places[i].place))) {
+            i++;
         }
-        if (!is_place) {
+        if (i < PLACE_COUNT) {
+            segment_escape(out, places[i].value);
+            text = str_skip(text, strlen(places[i].place));
+        } else {
             buf_append_byte(out, (uint8_t)text.p[0]);
             text = str_skip(text, 1);
         }

@@ -1,7 +1,10 @@
 /* store/sweep.c -- removing files that no manifest names, at start.
  * Why:      a crash may leave a .tmp, a segment whose commit never came, files that waited for
  * views, and, after a power cut, names that were removed before. Names of other files are never
- *           touched. */
+ * touched, nor is anything outside the cold root, below which every storage lies.
+ * Careful:  what is known is compared by its path, so both sides are spelled in one way
+ *           (fs_plain_path): a file that looks unknown is lost. */
+#include "base/fs.h"
 #include "store/store_private.h"
 
 enum { SWEEP_DEPTH_MAX = 16 }; /* folders below a root; templates have two or three */
@@ -11,27 +14,24 @@ struct sweep {
     struct arena *arena;
     struct map known;   /* paths that a manifest names */
     struct map folders; /* their folders */
-    struct map roots;
     uint64_t removed;
 };
 
 /* -- what is known -------------------------------------------------------------------------------
  */
 
-static void add_path(struct map *map, str path)
+static void add_path(struct sweep *sweep, struct map *map, str path)
 {
-    (void)map_put(map, path, map);
+    (void)map_put(map, fs_plain_path(path, sweep->arena), map);
 }
 
 static void add_segment(struct sweep *sweep, const struct segment *segment)
 {
     struct store *store = sweep->store;
     str folder = segment_directory_path(store, segment->directory, sweep->arena);
-    add_path(&sweep->known, segment_path(store, segment->directory, segment->number, sweep->arena));
-    add_path(&sweep->folders, folder);
-    if (segment->directory.n > 0 && segment->directory.p[0] == '/') {
-        add_path(&sweep->roots, folder);
-    }
+    add_path(sweep, &sweep->known,
+             segment_path(store, segment->directory, segment->number, sweep->arena));
+    add_path(sweep, &sweep->folders, folder);
 }
 
 static status read_manifest(struct sweep *sweep, struct kv_view *view,
@@ -79,23 +79,6 @@ static status read_manifests(struct sweep *sweep, struct error *err)
     }
     kv_view_close(view);
     return result;
-}
-
-static void read_roots(struct sweep *sweep)
-{
-    struct store *store = sweep->store;
-    add_path(&sweep->roots, str_from(store->cold_root));
-    const struct catalog_snapshot *snapshot = catalog_take(store->options.catalog);
-    for (unsigned i = 0; i < snapshot->storage_count; i++) {
-        str base = snapshot->storages[i]->base_directory;
-        while (base.n > 0 && base.p[base.n - 1] == '/') {
-            base.n--;
-        }
-        if (base.n > 0 && base.p[0] == '/') {
-            add_path(&sweep->roots, base);
-        }
-    }
-    catalog_give(snapshot);
 }
 
 /* -- the walk ------------------------------------------------------------------------------------
@@ -186,18 +169,14 @@ status segment_sweep(struct store *store, uint64_t *removed, struct error *err)
     struct sweep sweep = {.store = store, .arena = &arena};
     map_init(&sweep.known);
     map_init(&sweep.folders);
-    map_init(&sweep.roots);
     status result = read_manifests(&sweep, err);
-    read_roots(&sweep);
-    str root;
-    void *value = NULL;
-    for (size_t at = 0; status_ok(result) && map_next(&sweep.roots, &at, &root, &value);) {
-        result = sweep_folder(&sweep, arena_copy(&arena, root), 0, err);
+    if (status_ok(result)) {
+        str root = fs_plain_path(str_from(store->cold_root), &arena);
+        result = sweep_folder(&sweep, root, 0, err);
     }
     *removed = sweep.removed;
     map_release(&sweep.known);
     map_release(&sweep.folders);
-    map_release(&sweep.roots);
     arena_release(&arena);
     return result;
 }

@@ -79,3 +79,22 @@ test('a LOCATION below that of another storage is below its folder', async () =>
   assert.equal(folders()['fast/quick/app+quick'], 1);
   assert.deepEqual(await server.rows('SELECT id FROM app.quick'), [{ id: '1' }]);
 });
+
+test('a copy of the data folder is a server of its own: it writes below itself, and leaves the first one alone', async () => {
+  await server.exec("CREATE SHARED TABLE app.far (id BIGINT PRIMARY KEY) WITH (STORAGE_ID = 'fast')");
+  await server.exec('INSERT INTO app.far VALUES (1); INSERT INTO app.plain VALUES (2, \'x\')');
+  await server.exec('STORAGE FLUSH ALL IN app');
+  await server.jobsDone();
+  await server.stop();
+  const before = folders();
+  fs.cpSync(path.join(server.dir, 'data'), path.join(server.dir, 'copy'), { recursive: true });
+  await server.restart({ settings: { storage: { data_path: path.join(server.dir, 'copy') } } });
+  await server.exec("INSERT INTO app.far VALUES (2); INSERT INTO app.plain VALUES (3, 'y')");
+  await server.exec('STORAGE FLUSH ALL IN app');
+  await server.jobsDone();
+  assert.deepEqual(await server.rows('SELECT id FROM app.far WHERE id > 0'), [{ id: '1' }, { id: '2' }]);
+  assert.deepEqual(await server.rows('SELECT count(*) AS n FROM app.plain'), [{ n: '3' }]);
+  assert.deepEqual(folders(), before);
+  await server.restart({ settings: {} });
+  assert.deepEqual(await server.rows('SELECT id FROM app.far WHERE id > 0'), [{ id: '1' }]);
+});

@@ -13,7 +13,7 @@ struct rig {
     struct error err;
 };
 
-static void open_catalog(struct rig *rig)
+static void open_catalog_below(struct rig *rig, const char *cold_directory)
 {
     snowflake_init(&rig->seq, clock_system(), 1, 0);
     struct committer_options options = {
@@ -22,8 +22,13 @@ static void open_catalog(struct rig *rig)
     struct catalog_options catalog = {.store = rig->store,
                                       .committer = rig->committer,
                                       .clock = clock_system(),
-                                      .cold_directory = STR_LIT("/nowhere")};
+                                      .cold_directory = str_from(cold_directory)};
     EXPECT_OK(catalog_open(&catalog, &rig->catalog, &rig->err), &rig->err);
+}
+
+static void open_catalog(struct rig *rig)
+{
+    open_catalog_below(rig, "/nowhere");
 }
 
 static void close_catalog(struct rig *rig)
@@ -471,6 +476,31 @@ static void commit_done(void *context, status result, const struct kv_head *head
     (void)context;
     (void)heads;
     EXPECT_STATUS(result, OK);
+}
+
+TEST(catalog_open_after_the_data_folder_was_moved_moves_its_storages_along)
+{
+    struct rig rig;
+    begin(&rig);
+    struct storage_def fast = {.id = STR_LIT("fast"),
+                               .name = STR_LIT("Fast"),
+                               .type = STR_LIT("filesystem"),
+                               .base_directory = STR_LIT("/nowhere/fast"),
+                               .shared_template = STR_LIT("{namespace}/{tableName}"),
+                               .user_template = STR_LIT("{namespace}/{tableName}/{userId}")};
+    EXPECT_OK(catalog_create_storage(rig.catalog, &fast, &rig.err), &rig.err);
+    for (int i = 0; i < 2; i++) { /* and stays there */
+        close_catalog(&rig);
+        open_catalog_below(&rig, "/elsewhere/cold");
+        const struct catalog_snapshot *snapshot = catalog_take(rig.catalog);
+        EXPECT_STR(snapshot_find_storage(snapshot, STR_LIT("local"))->base_directory,
+                   "/elsewhere/cold");
+        const struct storage_def *moved = snapshot_find_storage(snapshot, STR_LIT("fast"));
+        EXPECT_STR(moved->base_directory, "/elsewhere/cold/fast");
+        EXPECT_STR(moved->name, "Fast");
+        catalog_give(snapshot);
+    }
+    end(&rig);
 }
 
 TEST(catalog_open_with_damaged_record_says_corrupt)

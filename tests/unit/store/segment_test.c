@@ -198,6 +198,28 @@ TEST(store_recover_sweeps_our_files_and_no_others)
     world_close(&w);
 }
 
+/* The file system knows one folder by many spellings. */
+TEST(store_recover_keeps_files_of_a_storage_that_is_spelled_otherwise)
+{
+    struct world w = {0};
+    world_open(&w);
+    const struct catalog_snapshot *snapshot = catalog_take(w.catalog);
+    struct storage_def local = *snapshot_find_storage(snapshot, STR_LIT("local"));
+    catalog_give(snapshot);
+    local.base_directory = STR_LIT("/cold/.//x");
+    EXPECT_OK(catalog_alter_storage(w.catalog, &local, &w.err), &w.err);
+    EXPECT_OK(world_insert(&w, 1, "a"), &w.err);
+    (void)flush_finish(world_flush(&w));
+    fake_cold_put(&w.cold, "/cold/x/app/t/batch-0.parquet"); /* as a walk from /cold meets it */
+    fake_cold_put(&w.cold, "/cold/x/app/t/manifest.json");
+    fake_cold_put(&w.cold, "/cold/x/app/t/batch-1.parquet");
+    world_crash(&w);
+    EXPECT(fake_cold_exists(&w.cold, "/cold/x/app/t/batch-0.parquet"));
+    EXPECT(fake_cold_exists(&w.cold, "/cold/x/app/t/manifest.json"));
+    EXPECT(!fake_cold_exists(&w.cold, "/cold/x/app/t/batch-1.parquet"));
+    world_close(&w);
+}
+
 TEST(store_recover_undoes_a_flush_that_a_crash_left)
 {
     static const enum flush_state states[] = {FLUSH_INTENT, FLUSH_VIEW,    FLUSH_WRITTEN,
