@@ -25,8 +25,11 @@ const TEXTS = {
     'No cache stands between: `in_memory` is true, and `last_accessed` is `last_refreshed`.',
   'system.cluster': 'One row: this server. What only a replicated log has is NULL.',
   'system.cluster_groups': 'One row: the one group that this server leads. What only a replicated log has is NULL.',
-  'system.settings': 'The settings in effect; secrets are not shown.',
-  'system.stats': 'Counters and gauges of this moment, as texts.',
+  'system.settings': 'The settings in effect; secrets are not shown. Names of 0.4.3 that are no settings here say what holds instead, and `description` why.',
+  'system.stats':
+    'Counters and gauges of this moment, as texts, under all names of 0.4.3. `cpu_usage_percent` is of one core, the mean since the start; ' +
+    '`memory_usage_*` is what is resident, so `memory_rss_gap_*` is 0; `memory_physical_footprint_*` is what is in no file; `*_peak` the most since the start; `topic_cache_*`, ' +
+    '`string_interner_unique_strings` and `open_files_kqueue` are 0 and `*_shards` and `raft_group_count` 1, as there are no others.',
   'system.datatypes': 'The types of columns and their names.',
   'system.audit_log':
     'Who did what to whom, newest first: DDL, changes of users, KILL, acting as another user, log-ins of dba and system. ' +

@@ -100,6 +100,15 @@ static inline uint64_t atomic_count_next(atomic_count *c, uint64_t wanted)
     return next;
 }
 
+/* Sets the count to `v` when that is more: peaks. */
+static inline void atomic_count_raise(atomic_count *c, uint64_t v)
+{
+    uint64_t last = atomic_load_explicit(&c->v, memory_order_relaxed);
+    while (v > last && !atomic_compare_exchange_weak_explicit(&c->v, &last, v, memory_order_acq_rel,
+                                                              memory_order_relaxed)) {
+    }
+}
+
 /* A count of holders: take adds one, give answers true to whoever gave the last. */
 typedef struct {
     _Atomic uint32_t v;

@@ -291,6 +291,14 @@ uint64_t kv_memory_bytes(struct kv_store *store)
     return store->backend->memory_bytes(store);
 }
 
+void kv_numbers_get(struct kv_store *store, struct kv_numbers *out)
+{
+    *out = (struct kv_numbers){.families = 0};
+    if (store->backend->numbers != NULL) {
+        store->backend->numbers(store, out);
+    }
+}
+
 /* -- hints ------------------------------------------------------------------------------------- */
 
 uint64_t kv_watch(struct kv_store *store, str prefix, kv_watch_fn *watch, void *context)

@@ -151,6 +151,20 @@ void kv_close(struct kv_store *store);
 /* Sizes for metrics: approximate bytes of a family; 0 when unknown. */
 uint64_t kv_family_bytes(struct kv_store *store, enum kv_family family);
 uint64_t kv_memory_bytes(struct kv_store *store);
+/* What the store says of itself, over all its families; zero what it does not know. */
+struct kv_numbers {
+    uint64_t families;
+    uint64_t keys; /* about */
+    uint64_t live_data_bytes;
+    uint64_t active_entries; /* of memtables */
+    uint64_t immutable_entries;
+    uint64_t active_memtable_bytes;
+    uint64_t memtables_bytes;
+    uint64_t live_file_bytes;
+    uint64_t file_bytes; /* those too that only views hold */
+    uint64_t pending_compaction_bytes;
+};
+void kv_numbers_get(struct kv_store *store, struct kv_numbers *out);
 
 /* -- backends ---------------------------------------------------------------------------------- */
 

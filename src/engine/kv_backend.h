@@ -36,6 +36,7 @@ struct kv_backend {
     bool (*is_full)(struct kv_store *store); /* NULL: never */
     uint64_t (*family_bytes)(struct kv_store *store, enum kv_family family);
     uint64_t (*memory_bytes)(struct kv_store *store);
+    void (*numbers)(struct kv_store *store, struct kv_numbers *out); /* adds; NULL: all zero */
     /* Frees the store itself too, after kv_store_release. */
     void (*close)(struct kv_store *store);
 };

@@ -507,6 +507,24 @@ static uint64_t rocks_memory_bytes(struct kv_store *base)
     return bytes;
 }
 
+static void rocks_numbers(struct kv_store *base, struct kv_numbers *out)
+{
+    const struct rocks_store *store = rocks(base);
+    for (int i = 0; i < HANDLE_COUNT; i++) {
+        out->families++;
+        out->keys += property(store, i, "rocksdb.estimate-num-keys");
+        out->live_data_bytes += property(store, i, "rocksdb.estimate-live-data-size");
+        out->active_entries += property(store, i, "rocksdb.num-entries-active-mem-table");
+        out->immutable_entries += property(store, i, "rocksdb.num-entries-imm-mem-tables");
+        out->active_memtable_bytes += property(store, i, "rocksdb.cur-size-active-mem-table");
+        out->memtables_bytes += property(store, i, "rocksdb.cur-size-all-mem-tables");
+        out->live_file_bytes += property(store, i, "rocksdb.live-sst-files-size");
+        out->file_bytes += property(store, i, "rocksdb.total-sst-files-size");
+        out->pending_compaction_bytes +=
+            property(store, i, "rocksdb.estimate-pending-compaction-bytes");
+    }
+}
+
 /* -- opening and closing ----------------------------------------------------------------------- */
 
 static void rocks_close(struct kv_store *base)
@@ -629,6 +647,7 @@ static const struct kv_backend rocks_backend = {
     .is_full = rocks_is_full,
     .family_bytes = rocks_family_bytes,
     .memory_bytes = rocks_memory_bytes,
+    .numbers = rocks_numbers,
     .close = rocks_close,
 };
 

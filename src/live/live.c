@@ -739,13 +739,15 @@ uint64_t live_version(struct live *live)
 
 void live_statistics_get(struct live *live, struct live_statistics *out)
 {
-    *out = (struct live_statistics){.subscriptions = atomic_count_get(&live->subscriptions),
-                                    .subscribed = atomic_count_get(&live->subscribed),
-                                    .events = atomic_count_get(&live->events),
-                                    .coalesced = atomic_count_get(&live->coalesced),
-                                    .resyncs = atomic_count_get(&live->resyncs),
-                                    .pages = atomic_count_get(&live->pages),
-                                    .rows = atomic_count_get(&live->rows),
-                                    .buffered_bytes = atomic_count_get(&live->buffered_bytes),
-                                    .checks = atomic_count_get(&live->checks)};
+    *out =
+        (struct live_statistics){.subscriptions = atomic_count_get(&live->subscriptions),
+                                 .subscriptions_peak = atomic_count_get(&live->subscriptions_peak),
+                                 .subscribed = atomic_count_get(&live->subscribed),
+                                 .events = atomic_count_get(&live->events),
+                                 .coalesced = atomic_count_get(&live->coalesced),
+                                 .resyncs = atomic_count_get(&live->resyncs),
+                                 .pages = atomic_count_get(&live->pages),
+                                 .rows = atomic_count_get(&live->rows),
+                                 .buffered_bytes = atomic_count_get(&live->buffered_bytes),
+                                 .checks = atomic_count_get(&live->checks)};
 }

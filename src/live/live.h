@@ -62,7 +62,8 @@ MUST_USE status live_rows(struct live *live, struct arena *arena, const struct r
 uint64_t live_version(struct live *live);
 
 struct live_statistics {
-    uint64_t subscriptions;  /* now */
+    uint64_t subscriptions; /* now */
+    uint64_t subscriptions_peak;
     uint64_t subscribed;     /* since the start */
     uint64_t events;         /* change messages handed to clients */
     uint64_t coalesced;      /* changes that replaced a buffered one of the same key */

@@ -75,6 +75,7 @@ struct live {
     unsigned loop_count;
 
     atomic_count subscriptions;
+    atomic_count subscriptions_peak; /* the most there were at once */
     atomic_count subscribed;
     atomic_count events;
     atomic_count coalesced;

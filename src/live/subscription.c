@@ -767,7 +767,7 @@ void live_subscribe(struct live_client *client, const struct live_request *reque
     struct live *live = client->loop->live;
     struct live_sub *sub = sub_create(client, request);
     (void)map_put(&client->subs, sub->id, sub);
-    (void)atomic_count_add(&live->subscriptions, 1);
+    atomic_count_raise(&live->subscriptions_peak, atomic_count_add(&live->subscriptions, 1) + 1);
     (void)atomic_count_add(&live->subscribed, 1);
     client->ops->counted(client, 1);
     const struct live_plan_request wanted = plan_request(sub, &sub->arena);

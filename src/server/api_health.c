@@ -4,8 +4,6 @@
 #include "server/api_common.h"
 #include "server/server.h"
 
-#define BUILD_DATE __DATE__ " " __TIME__
-
 static void refuse(struct http_call *call, const char *text)
 {
     struct json_writer w = json_writer_on(&call->out);
@@ -24,7 +22,7 @@ void api_health(struct http_call *call)
     }
     buf_append_str(&call->out,
                    STR_LIT("{\"status\":\"healthy\",\"version\":\"" SERVER_VERSION
-                           "\",\"api_version\":\"v1\",\"build_date\":\"" BUILD_DATE "\"}"));
+                           "\",\"api_version\":\"v1\",\"build_date\":\"" SERVER_BUILD_DATE "\"}"));
     api_answer_json(call, 200);
 }
 
@@ -83,7 +81,7 @@ void api_cluster_health(struct http_call *call)
     json_write_key(&w, "version");
     json_write_text_c(&w, SERVER_VERSION);
     json_write_key(&w, "build_date");
-    json_write_text_c(&w, BUILD_DATE);
+    json_write_text_c(&w, SERVER_BUILD_DATE);
     json_write_key(&w, "is_cluster_mode");
     json_write_bool(&w, false);
     json_write_key(&w, "cluster_id");

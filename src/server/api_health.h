@@ -6,6 +6,7 @@
 #include "server/http_conn.h"
 
 #define SERVER_VERSION "0.4.3"
+#define SERVER_BUILD_DATE __DATE__ " " __TIME__
 /* GET /health, GET /v1/api/healthcheck; this machine only. */
 void api_health(struct http_call *call);
 /* GET /v1/api/cluster/health: this server is a cluster of one. */

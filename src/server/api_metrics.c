@@ -10,6 +10,7 @@
 #include "server/api_health.h"
 #include "server/api_ws.h"
 #include "server/bearer.h"
+#include "server/process_numbers.h"
 #include "server/server.h"
 #include "store/filter_cache.h"
 #include "store/registry.h"
@@ -180,11 +181,6 @@ static void collect_jobs(struct server *server, struct metric_samples *out)
 
 /* -- the process ------------------------------------------------------------------------------- */
 
-static uint64_t time_us(const struct timeval *t)
-{
-    return (uint64_t)t->tv_sec * 1000000 + (uint64_t)t->tv_usec;
-}
-
 static uint64_t count_descriptors(void)
 {
     DIR *folder = opendir("/proc/self/fd");
@@ -200,12 +196,8 @@ static uint64_t count_descriptors(void)
 
 static void collect_process(struct server *server, struct metric_samples *out)
 {
-    struct rusage usage;
     struct rlimit limit;
-    if (getrusage(RUSAGE_SELF, &usage) == 0) {
-        metric_sample(out, METRIC_CPU, none, none,
-                      time_us(&usage.ru_utime) + time_us(&usage.ru_stime));
-    }
+    metric_sample(out, METRIC_CPU, none, none, process_cpu_us());
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         metric_sample(out, METRIC_MAX_FDS, none, none, limit.rlim_cur);
     }

@@ -343,6 +343,7 @@ void api_ws_statistics_get(void *state, struct api_ws_statistics *out)
 {
     struct api_ws *ws = state;
     *out = (struct api_ws_statistics){.connections = atomic_count_get(&ws->connections),
+                                      .connections_peak = atomic_count_get(&ws->connections_peak),
                                       .opened = atomic_count_get(&ws->opened),
                                       .messages_in = atomic_count_get(&ws->messages_in),
                                       .messages_out = atomic_count_get(&ws->messages_out),

@@ -13,6 +13,7 @@ extern const struct server_part api_ws_part;
 
 struct api_ws_statistics {
     uint64_t connections; /* now */
+    uint64_t connections_peak;
     uint64_t opened;      /* since the start */
     uint64_t messages_in; /* frames with a payload for us, pings included */
     uint64_t messages_out;

@@ -391,6 +391,7 @@ static bool enter_server(const struct http_options *options)
         (void)atomic_count_sub(options->connections, 1);
         return false;
     }
+    atomic_count_raise(options->connections_peak, before + 1);
     return true;
 }
 

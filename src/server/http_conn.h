@@ -42,12 +42,13 @@ struct http_options {
     const struct clock *clock;
     const struct http_handlers *handlers;
     void *context;
-    uint64_t body_bytes_max;   /* of any body */
-    unsigned connections_max;  /* of `connections`; more are closed at once; 0: no limit */
-    atomic_count *connections; /* open now, over all homes, WebSockets included */
-    uint32_t head_ms;          /* from the first byte (or the accept) to the whole head */
-    uint32_t keep_alive_ms;    /* between requests */
-    uint32_t progress_ms;      /* of a body or an answer that does not move */
+    uint64_t body_bytes_max;        /* of any body */
+    unsigned connections_max;       /* of `connections`; more are closed at once; 0: no limit */
+    atomic_count *connections;      /* open now, over all homes, WebSockets included */
+    atomic_count *connections_peak; /* the most there were at once */
+    uint32_t head_ms;               /* from the first byte (or the accept) to the whole head */
+    uint32_t keep_alive_ms;         /* between requests */
+    uint32_t progress_ms;           /* of a body or an answer that does not move */
 };
 /* Head 5 s, keep-alive 75 s, progress 30 s (contract http-ws.md 1.7). */
 #define HTTP_TIMES_DEFAULT .head_ms = 5000, .keep_alive_ms = 75000, .progress_ms = 30000

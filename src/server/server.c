@@ -398,6 +398,7 @@ static status open_loops(struct server *server, struct error *err)
         .body_bytes_max = config->body_bytes_max,
         .connections_max = config->connections_max,
         .connections = &server->connections,
+        .connections_peak = &server->connections_peak,
         .head_ms = config->http_head_timeout_s * 1000,
         .keep_alive_ms = config->http_keepalive_s * 1000,
         .progress_ms = config->http_progress_timeout_s * 1000,

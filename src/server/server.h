@@ -110,6 +110,7 @@ struct server {
     struct tls_context *tls;   /* NULL: plain */
     struct http_options http;
     atomic_count connections;
+    atomic_count connections_peak;
     struct server_loop loops[SERVER_LOOPS_MAX];
     unsigned loop_count;
     bool loops_run;

@@ -2,10 +2,9 @@
  * query/system_tables.def. */
 #include "server/hooks.h"
 
+#include "base/check.h"
 #include "query/mutant.h"
 #include "server/api_health.h"
-#include "server/process_numbers.h"
-#include "store/filter_cache.h"
 #include "store/registry.h"
 #include "store/segment.h"
 
@@ -163,40 +162,93 @@ static status write_jobs(struct job_rows *rows, jobs_visit_fn *write, struct err
 
 /* --- settings, cluster ------------------------------------------------------------------------ */
 
+/* Names under which clients of KalamDB 0.4.3 look for what is fixed here, or has another name. */
+static const struct {
+    const char *name;
+    const char *same_as; /* a setting; NULL: `value` */
+    const char *value;
+    const char *what;
+} other_settings[] = {
+    {"server.api_version", NULL, "v1", "the API has one version"},
+    {"cluster.cluster_id", NULL, "standalone", "one server, no cluster"},
+#define FAMILY(family)                                                                             \
+    {"storage.rocksdb.cf_profiles." family ".write_buffer_size", "storage.write_buffer_bytes",     \
+     NULL, "see storage.write_buffer_bytes"},                                                      \
+    {                                                                                              \
+        "storage.rocksdb.cf_profiles." family ".max_write_buffers", NULL, "2", "fixed at 2"        \
+    }
+    FAMILY("system_meta"),
+    FAMILY("system_index"),
+    FAMILY("hot_data"),
+    FAMILY("hot_index"),
+#undef FAMILY
+    {"storage.rocksdb.cf_profiles.raft.write_buffer_size", NULL, "0", "no replicated log"},
+    {"storage.rocksdb.cf_profiles.raft.max_write_buffers", NULL, "0", "no replicated log"},
+    {"storage.rocksdb.block_cache_size", "storage.cache_bytes", NULL, "see storage.cache_bytes"},
+    {"datafusion.memory_limit", "engine.memory_bytes", NULL, "see engine.memory_bytes"},
+    {"datafusion.query_parallelism", "engine.concurrent_max", NULL, "see engine.concurrent_max"},
+    {"datafusion.batch_size", NULL, "2048", "rows that the SQL engine works on at once; fixed"},
+    {"datafusion.max_partitions", NULL, "1", "a statement runs on one thread"},
+    {"manifest_cache.max_entries", NULL, "0", "manifests need no cache"},
+    {"manifest_cache.eviction_ttl_days", NULL, "0", "manifests need no cache"},
+    {"stream.default_max_buffer", NULL, "0", "a STREAM table says its MAX_BUFFER, or has no bound"},
+    {"rate_limit.cache_ttl_seconds", NULL, "0", "forgotten when room is needed, at no other time"},
+    {"jobs.wal_cleanup_interval_seconds", NULL, "0", "the store removes its logs by itself"},
+    {"execution.max_parameters", NULL, "50", "fixed at 50"},
+    {"security.max_request_body_size", "rate_limit.request_body_limit_bytes", NULL,
+     "see rate_limit.request_body_limit_bytes"}};
+
+static status write_setting(const struct row_sink *sink, const char *name, str value,
+                            const char *what, struct error *err)
+{
+    str key = str_from(name);
+    ptrdiff_t dot = str_find_char(key, '.');
+    struct row row = {.count = 0};
+    add_text(&row, key);
+    add_text(&row, value);
+    add_text(&row, str_from(what));
+    add_text(&row, dot < 0 ? STR_LIT("general") : str_slice(key, 0, (size_t)dot));
+    return sink->row(sink->context, row.values, err);
+}
+
+static str setting_value(const struct server *server, struct arena *arena, unsigned index)
+{
+    struct buf text;
+    buf_init(&text);
+    config_append_value(&text, server->config, index);
+    str copy = arena_copy(arena, buf_str(&text));
+    buf_release(&text);
+    return copy;
+}
+
+static str value_of_key(const struct server *server, struct arena *arena, const char *key)
+{
+    for (unsigned i = 0; config_setting_at(i) != NULL; i++) {
+        if (strcmp(config_setting_at(i)->key, key) == 0) {
+            return setting_value(server, arena, i);
+        }
+    }
+    CHECK(false); /* other_settings names one that there is not */
+    return str_of(NULL, 0);
+}
+
 static status write_settings(const struct server *server, struct arena *arena,
                              const struct row_sink *sink, struct error *err)
 {
-    struct buf value;
-    buf_init(&value);
-    status result = STATUS_IS_OK;
-    for (unsigned i = 0; config_setting_at(i) != NULL && status_ok(result); i++) {
-        const struct config_setting *setting = config_setting_at(i);
-        if (!setting->is_used) {
-            continue;
+    const struct config_setting *setting = NULL;
+    for (unsigned i = 0; (setting = config_setting_at(i)) != NULL; i++) {
+        if (setting->is_used) {
+            TRY(write_setting(sink, setting->key, setting_value(server, arena, i), setting->what,
+                              err));
         }
-        str key = str_from(setting->key);
-        ptrdiff_t dot = str_find_char(key, '.');
-        struct row row = {.count = 0};
-        buf_clear(&value);
-        config_append_value(&value, server->config, i);
-        add_text(&row, key);
-        add_text(&row, arena_copy(arena, buf_str(&value)));
-        add_text(&row, str_from(setting->what));
-        add_text(&row, dot < 0 ? STR_LIT("general") : str_slice(key, 0, (size_t)dot));
-        result = sink->row(sink->context, row.values, err);
     }
-    buf_release(&value);
-    return result;
-}
-
-static uint64_t uptime_s(const struct server *server)
-{
-    return (clock_mono_us(server->clock) - server->started_mono_us) / 1000000;
-}
-
-static str api_address(const struct server *server, struct arena *arena)
-{
-    return arena_format(arena, STR_FMT ":%u", STR(server->config->server_host), server->port);
+    for (size_t i = 0; i < sizeof other_settings / sizeof other_settings[0]; i++) {
+        const char *source = other_settings[i].same_as;
+        str value = source != NULL ? value_of_key(server, arena, source)
+                                   : str_from(other_settings[i].value);
+        TRY(write_setting(sink, other_settings[i].name, value, other_settings[i].what, err));
+    }
+    return STATUS_IS_OK;
 }
 
 static status write_cluster(const struct server *server, struct arena *arena,
@@ -212,7 +264,7 @@ static status write_cluster(const struct server *server, struct arena *arena,
     add_text(&row, STR_LIT("leader"));
     add_text(&row, STR_LIT("active"));
     add_text(&row, STR_LIT(""));
-    add_text(&row, api_address(server, arena));
+    add_text(&row, system_api_address(server, arena));
     add(&row, value_bool(true));
     add(&row, value_bool(true));
     add_int(&row, TYPE_INT, 1);
@@ -227,194 +279,13 @@ static status write_cluster(const struct server *server, struct arena *arena,
     add_text(&row, STR_LIT(SERVER_VERSION));
     add_int(&row, TYPE_BIGINT, pages > 0 ? (int64_t)pages * page_bytes >> 20 : 0);
     add_int(&row, TYPE_BIGINT, (int64_t)(mem_resident_bytes() >> 20));
-    add_null(&row, TYPE_FLOAT);
-    add_int(&row, TYPE_BIGINT, (int64_t)uptime_s(server));
-    add_text(&row, api_human_time(arena, uptime_s(server)));
+    add(&row, (struct value){.type = {.id = TYPE_FLOAT},
+                             .as.real = (double)(float)system_cpu_percent(server)});
+    add_int(&row, TYPE_BIGINT, (int64_t)system_uptime_s(server));
+    add_text(&row, api_human_time(arena, system_uptime_s(server)));
     add_text_or_null(&row, TYPE_TEXT, known ? str_from(machine.sysname) : str_of(NULL, 0));
     add_text_or_null(&row, TYPE_TEXT, known ? str_from(machine.machine) : str_of(NULL, 0));
     return sink->row(sink->context, row.values, err);
-}
-
-/* --- stats ------------------------------------------------------------------------------------ */
-
-struct stats {
-    struct arena *arena;
-    const struct row_sink *sink;
-    struct error *err;
-    status result; /* the first that is not OK */
-};
-
-static void stat_text(struct stats *stats, const char *name, str value)
-{
-    struct row row = {.count = 0};
-    add_text(&row, str_from(name));
-    add_text(&row, value);
-    if (status_ok(stats->result)) {
-        stats->result = stats->sink->row(stats->sink->context, row.values, stats->err);
-    }
-}
-
-static void stat(struct stats *stats, const char *name, uint64_t value)
-{
-    stat_text(stats, name, arena_format(stats->arena, "%llu", (unsigned long long)value));
-}
-
-static void count_user(void *context, const struct user *user)
-{
-    *(uint64_t *)context += user->deleted_us == 0;
-}
-
-static void stat_catalog(struct stats *stats, struct server *server)
-{
-    const struct catalog_snapshot *snapshot = catalog_take(server->catalog);
-    uint64_t users = 0;
-    catalog_each_user(server->catalog, NULL, count_user, &users);
-    stat(stats, "total_users", users);
-    stat(stats, "total_namespaces", snapshot->namespace_count);
-    stat(stats, "total_tables", snapshot->table_count);
-    stat(stats, "total_storages", snapshot->storage_count);
-    stat(stats, "schema_registry_size", snapshot->table_count);
-    catalog_give(snapshot);
-}
-
-/* Bloom filters of segments, and what they spared. */
-static void stat_filters(struct stats *stats, struct server *server)
-{
-    struct filter_cache_stats filters;
-    store_filter_stats(server->store, &filters);
-    stat(stats, "filter_cache_entries", filters.entries);
-    stat(stats, "filter_cache_bytes", filters.bytes);
-    stat(stats, "filter_cache_hits", filters.hits);
-    stat(stats, "filter_cache_misses", filters.misses);
-    stat(stats, "filter_cache_evictions", filters.evictions);
-    stat(stats, "segment_files_listed", filters.files_listed);
-    stat(stats, "segment_files_pruned", filters.files_pruned);
-}
-
-static void stat_caches(struct stats *stats, struct server *server)
-{
-    struct schema_cache_statistics schemas;
-    schema_cache_statistics_get(catalog_schemas(server->catalog), &schemas);
-    stat(stats, "schema_cache_size", schemas.entries);
-    stat(stats, "schema_cache_total_entries", schemas.entries);
-    stat(stats, "schema_cache_active", schemas.active);
-    stat(stats, "schema_cache_expired", schemas.expired);
-    stat(stats, "schema_cache_hits", schemas.hits);
-    stat(stats, "schema_cache_misses", schemas.misses);
-    stat(stats, "schema_cache_evictions", schemas.evictions);
-    stat(stats, "schema_cache_loads", schemas.loads);
-    struct query_cache_statistics queries;
-    query_cache_statistics_get(server->queries, &queries);
-    stat(stats, "system_cache_entries", queries.system.entries);
-    stat(stats, "system_cache_active", queries.system.active);
-    stat(stats, "system_cache_expired", queries.system.expired);
-    stat(stats, "system_cache_bytes", queries.system.bytes);
-    stat(stats, "system_cache_hits", queries.system.hits);
-    stat(stats, "system_cache_misses", queries.system.misses);
-    stat(stats, "system_cache_evictions", queries.system.evictions);
-    stat(stats, "system_cache_invalidations", queries.system.invalidations);
-    stat(stats, "plan_cache_entries", queries.plans.entries);
-    stat(stats, "plan_cache_active", queries.plans.active);
-    stat(stats, "plan_cache_expired", queries.plans.expired);
-    stat(stats, "plan_cache_hits", queries.plans.hits);
-    stat(stats, "plan_cache_misses", queries.plans.misses);
-    stat(stats, "plan_cache_evictions", queries.plans.evictions);
-    stat(stats, "statement_cache_entries", queries.parsed.entries);
-    stat(stats, "statement_cache_hits", queries.parsed.hits);
-    stat(stats, "statement_cache_misses", queries.parsed.misses);
-    stat(stats, "statement_cache_evictions", queries.parsed.evictions);
-    struct kv_cache_statistics rows;
-    kv_cache_statistics(server->kv, &rows);
-    stat(stats, "row_cache_entries", rows.entries);
-    stat(stats, "row_cache_bytes", rows.bytes);
-    stat(stats, "row_cache_hits", rows.hits);
-    stat(stats, "row_cache_misses", rows.misses);
-    stat_filters(stats, server);
-}
-
-static void stat_process(struct stats *stats)
-{
-    struct process_numbers n;
-    uint64_t resident = mem_resident_bytes();
-    process_numbers_read(&n);
-    stat(stats, "pid", (uint64_t)getpid());
-    stat(stats, "memory_usage_bytes", resident);
-    stat(stats, "memory_usage_mb", resident >> 20);
-    stat_text(stats, "memory_usage_source", STR_LIT("rss"));
-    stat(stats, "memory_rss_bytes", resident);
-    stat(stats, "memory_rss_mb", resident >> 20);
-    stat(stats, "memory_virtual_bytes", n.virtual_bytes);
-    stat(stats, "memory_virtual_mb", n.virtual_bytes >> 20);
-    stat(stats, "system_total_memory_mb", n.machine_bytes >> 20);
-    stat(stats, "system_used_memory_mb", n.machine_used_bytes >> 20);
-    stat(stats, "thread_count", n.threads);
-    stat(stats, "open_files_total", n.files);
-    stat(stats, "open_files_regular", n.files_regular);
-    stat(stats, "open_files_directories", n.files_directories);
-    stat(stats, "open_files_sockets", n.files_sockets);
-    stat(stats, "open_files_other",
-         n.files - n.files_regular - n.files_directories - n.files_sockets);
-}
-
-static void stat_server(struct stats *stats, struct server *server)
-{
-    uint64_t requests = 0;
-    for (unsigned i = 0; i < server->loop_count; i++) {
-        requests += http_home_requests(server->loops[i].home);
-    }
-    stat(stats, "server_uptime_seconds", uptime_s(server));
-    stat_text(stats, "server_uptime_human", api_human_time(stats->arena, uptime_s(server)));
-    stat_text(stats, "server_version", STR_LIT(SERVER_VERSION));
-    stat_process(stats);
-    stat(stats, "cpu_logical_cores", server->cores);
-    stat(stats, "server_workers_effective", server->loop_count);
-    stat(stats, "active_connections", atomic_count_get(&server->connections));
-    stat(stats, "max_connections", server->config->connections_max);
-    stat(stats, "max_connections_configured", server->config->connections_max);
-    stat(stats, "server_workers_configured", server->config->server_loops);
-    stat(stats, "node_id", 1);
-    stat_text(stats, "cluster_id", STR_LIT("standalone"));
-    stat_text(stats, "cluster_api_addr", api_address(server, stats->arena));
-    stat(stats, "http_requests", requests);
-    stat(stats, "statements_waiting", pool_waiting(server->workers));
-    stat_text(stats, "cluster_mode", STR_LIT("false"));
-}
-
-static void stat_store(struct stats *stats, struct server *server)
-{
-    struct table_totals totals;
-    struct commit_statistics commits;
-    store_totals(server->store, (table_id){0}, &totals);
-    commit_statistics_get(server->committer, &commits);
-    stat_text(stats, "storage_backend", STR_LIT("rocksdb"));
-    stat(stats, "hot_rows", totals.hot_rows);
-    stat(stats, "hot_bytes", totals.hot_bytes);
-    stat(stats, "segments", totals.segments);
-    stat(stats, "cold_rows", totals.cold_rows);
-    stat(stats, "cold_bytes", totals.cold_bytes);
-    stat(stats, "commit_groups", commits.groups);
-    stat(stats, "commit_requests", commits.requests);
-    stat(stats, "commit_syncs", commits.syncs);
-    stat(stats, "store_memory_bytes", kv_memory_bytes(server->kv));
-    uint64_t all_jobs = 0;
-    for (int state = 0; state < JOB_STATE_COUNT; state++) {
-        all_jobs += jobs_count(server->jobs, (enum job_state)state);
-    }
-    stat(stats, "total_jobs", all_jobs);
-    stat(stats, "jobs_queued", jobs_count(server->jobs, JOB_QUEUED));
-    stat(stats, "jobs_running", jobs_count(server->jobs, JOB_RUNNING));
-    stat(stats, "jobs_failed", jobs_count(server->jobs, JOB_FAILED));
-}
-
-static status write_stats(struct server *server, struct arena *arena, const struct row_sink *sink,
-                          struct error *err)
-{
-    struct stats stats = {.arena = arena, .sink = sink, .err = err};
-    stat_server(&stats, server);
-    stat_catalog(&stats, server);
-    stat_caches(&stats, server);
-    stat_store(&stats, server);
-    return stats.result;
 }
 
 /* --- cluster groups -----------------------------------------------------------------------------
@@ -600,7 +471,7 @@ status system_rows_write(struct server *server, const struct session *session, s
         return write_cluster(server, arena, sink, err);
     }
     if (str_eq_c(table, "stats")) {
-        return write_stats(server, arena, sink, err);
+        return system_stats_write(server, arena, sink, err);
     }
     if (str_eq_c(table, "manifest")) {
         return write_manifests(server, session, key, arena, sink, err);

@@ -708,7 +708,8 @@ struct ws_conn *ws_conn_open(struct ws_home *home, struct conn *net, str client_
         home->conns->prev = conn;
     }
     home->conns = conn;
-    (void)atomic_count_add(&home->ws->connections, 1);
+    atomic_count_raise(&home->ws->connections_peak,
+                       atomic_count_add(&home->ws->connections, 1) + 1);
     (void)atomic_count_add(&home->ws->opened, 1);
     conn_set_user(net, conn);
     conn_set_handler(net, &handler);

@@ -66,6 +66,7 @@ struct api_ws {
     unsigned home_count;
     atomic_count is_stopping;
     atomic_count connections;
+    atomic_count connections_peak; /* the most there were at once */
     atomic_count opened;
     atomic_count messages_in;
     atomic_count messages_out;

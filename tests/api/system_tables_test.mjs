@@ -210,8 +210,72 @@ test('system.stats has the names that clients insist on, with numbers', async ()
   assert.equal(stats.total_users, '2');
 });
 
+// The names of contract sql.md section 6.2. What names a mechanism of theirs that is not here says 0 or 1, and why.
+const STATS = `server_uptime_seconds server_uptime_human memory_usage_bytes memory_usage_mb memory_usage_source memory_rss_bytes memory_rss_mb
+  memory_rss_gap_bytes memory_rss_gap_mb memory_virtual_bytes memory_virtual_mb memory_physical_footprint_bytes memory_physical_footprint_mb
+  cpu_usage_percent system_total_memory_mb system_used_memory_mb thread_count pid cpu_logical_cores cpu_physical_cores server_workers_configured
+  server_workers_effective max_connections connection_backlog worker_max_blocking_threads datafusion_query_parallelism datafusion_max_partitions
+  datafusion_memory_limit_mb open_files_total open_files_regular open_files_directories open_files_kqueue open_files_unix open_files_ipv4
+  open_files_other total_users total_namespaces total_tables storage_backend rocksdb_physical_cf_count rocksdb_estimate_num_keys
+  rocksdb_estimate_live_data_size_bytes rocksdb_active_memtable_entries rocksdb_immutable_memtable_entries rocksdb_active_memtable_size_bytes
+  rocksdb_live_sst_files_size_bytes rocksdb_total_sst_files_size_bytes rocksdb_memtables_size_bytes rocksdb_pending_compaction_bytes total_jobs
+  jobs_running jobs_queued jobs_failed total_storages total_live_queries active_connections active_connections_peak max_connections_configured
+  active_subscriptions active_subscriptions_peak websocket_sessions websocket_sessions_peak schema_cache_size schema_registry_size
+  schema_cache_total_entries plan_cache_size topic_cache_topic_count topic_cache_table_route_count topic_cache_total_routes
+  string_interner_unique_strings node_id server_version server_build_date server_git_branch server_git_commit cluster_mode cluster_id
+  cluster_rpc_addr cluster_api_addr user_shards shared_shards raft_group_count`.split(/\s+/);
+const of = (base, names) => names.split(' ').map((name) => `${base}.${name}`);
+const SETTINGS = [
+  ...of('server', 'host port workers public_origin api_version'), 'storage.data_path', 'cluster.cluster_id', 'storage.rocksdb.block_cache_size',
+  ...['system_meta', 'system_index', 'hot_data', 'hot_index', 'raft'].flatMap((f) => of(`storage.rocksdb.cf_profiles.${f}`, 'write_buffer_size max_write_buffers')),
+  ...of('datafusion', 'memory_limit batch_size query_parallelism max_partitions'), ...of('limits', 'max_message_size max_query_limit default_query_limit'),
+  ...of('logging', 'level format logs_path'), ...of('flush', 'default_row_limit default_time_interval check_interval_seconds'),
+  ...of('manifest_cache', 'max_entries eviction_ttl_days'), 'retention.default_deleted_retention_hours',
+  ...of('stream', 'default_ttl_seconds default_max_buffer eviction_interval_seconds'), ...of('websocket', 'client_timeout_secs heartbeat_interval_secs'),
+  ...of('rate_limit', 'max_queries_per_sec max_messages_per_sec max_subscriptions_per_user max_auth_requests_per_ip_per_sec max_connections_per_ip max_requests_per_ip_per_sec request_body_limit_bytes ban_duration_seconds enable_connection_protection cache_max_entries cache_ttl_seconds'),
+  ...of('auth', 'bcrypt_cost min_password_length'), ...of('jobs', 'max_concurrent max_retries wal_cleanup_interval_seconds'),
+  ...of('execution', 'handler_timeout_seconds max_parameters'), ...of('security', 'max_request_body_size max_ws_message_size'), 'shutdown.flush.timeout',
+];
+const TEXTS = /_human$|_source$|^storage_backend$|^server_(version|build|git)|^cluster_|^cpu_usage_percent$/;
+
+test('system.stats has every name of the contract once, with figures that are true', async () => {
+  const ws = await connect(server, { token: user });
+  ws.subscribe('s', 'SELECT * FROM st.notes', {});
+  await ws.next('subscription_ack');
+  const rows = await server.rows('SELECT * FROM system.stats LIMIT 1000');
+  assert.equal(new Set(rows.map((r) => r.metric_name)).size, rows.length);
+  const stats = Object.fromEntries(rows.map((r) => [r.metric_name, r.metric_value]));
+  assert.deepEqual(STATS.filter((name) => !(name in stats)), []);
+  for (const name of STATS.filter((n) => !TEXTS.test(n))) assert.match(stats[name], /^\d+$/, name);
+  const n = Object.fromEntries(Object.entries(stats).map(([k, v]) => [k, Number(v)]));
+  for (const name of ['total_live_queries', 'active_subscriptions', 'websocket_sessions']) assert.equal(n[name], 1, name);
+  for (const name of ['active_subscriptions', 'websocket_sessions', 'active_connections']) assert.ok(n[`${name}_peak`] >= n[name] && n[`${name}_peak`] >= 1, name);
+  for (const name of ['rocksdb_physical_cf_count', 'rocksdb_active_memtable_entries', 'rocksdb_memtables_size_bytes', 'cpu_physical_cores', 'memory_physical_footprint_bytes', 'open_files_ipv4', 'worker_max_blocking_threads', 'connection_backlog', 'thread_count']) assert.ok(n[name] > 0, name);
+  assert.ok(n.cpu_usage_percent > 0 && n.cpu_physical_cores <= n.cpu_logical_cores);
+  assert.ok(n.rocksdb_active_memtable_size_bytes <= n.rocksdb_memtables_size_bytes);
+  assert.match(stats.server_git_commit, /^([0-9a-f]{12}|unknown)$/);
+  ws.destroy?.() ?? ws.socket.destroy();
+  await eventually(async () => (await server.rows("SELECT metric_value FROM system.stats WHERE metric_name = 'websocket_sessions'"))[0].metric_value === '0', 'the end of the socket');
+  const [peak] = await server.rows("SELECT metric_value FROM system.stats WHERE metric_name = 'websocket_sessions_peak'");
+  assert.equal(peak.metric_value, '1');
+});
+
+test('system.settings has every name of the contract once; names of theirs say what holds here', async () => {
+  const rows = await server.rows('SELECT * FROM system.settings LIMIT 1000');
+  assert.equal(new Set(rows.map((r) => r.name)).size, rows.length);
+  const settings = Object.fromEntries(rows.map((r) => [r.name, r]));
+  assert.deepEqual(SETTINGS.filter((name) => !(name in settings)), []);
+  for (const [theirs, ours] of [
+    ['storage.rocksdb.block_cache_size', 'storage.cache_bytes'], ['storage.rocksdb.cf_profiles.hot_data.write_buffer_size', 'storage.write_buffer_bytes'],
+    ['datafusion.memory_limit', 'engine.memory_bytes'], ['security.max_request_body_size', 'rate_limit.request_body_limit_bytes'],
+  ]) assert.equal(settings[theirs].value, settings[ours].value, theirs);
+  for (const r of rows) assert.equal(r.category, r.name.includes('.') ? r.name.split('.')[0] : 'general', r.name);
+});
+
 test('cluster, cluster_groups, datatypes, settings and the tables without rows', async () => {
   assert.deepEqual((await server.rows('SELECT cluster_id, node_id, role, status, is_self, is_leader FROM system.cluster')), [{ cluster_id: 'standalone', node_id: '1', role: 'leader', status: 'active', is_self: true, is_leader: true }]);
+  const [node] = await server.rows('SELECT cpu_usage_percent, memory_mb, memory_usage_mb, hostname, os, arch FROM system.cluster');
+  assert.ok(node.cpu_usage_percent > 0 && Number(node.memory_mb) > Number(node.memory_usage_mb) && node.hostname && node.os && node.arch);
   assert.deepEqual((await server.rows('SELECT group_id, group_type, state, current_leader FROM system.cluster_groups')), [{ group_id: '1', group_type: 'meta', state: 'leader', current_leader: '1' }]);
   assert.equal((await server.rows('SELECT * FROM system.datatypes')).length, 17);
   for (const table of ['topics', 'topic_offsets', 'describe']) assert.deepEqual(await server.rows(`SELECT * FROM system.${table}`), []);

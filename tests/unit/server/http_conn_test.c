@@ -91,6 +91,7 @@ static void on_overflow(struct http_call *call)
 struct world {
     struct fake_clock clock;
     atomic_count connections;
+    atomic_count connections_peak;
     struct http_options options;
     struct loop *loop;
     struct http_home *home;
@@ -110,6 +111,7 @@ static void world_open(struct world *w)
                                        .context = w,
                                        .body_bytes_max = BODY_MAX,
                                        .connections = &w->connections,
+                                       .connections_peak = &w->connections_peak,
                                        HTTP_TIMES_DEFAULT};
     EXPECT_OK(loop_create(&w->clock.clock, &w->loop, &err), &err);
     w->home = http_home_create(&w->options, w->loop);
