@@ -179,6 +179,10 @@ unsigned duck_result_column_count(const struct duck_result *result);
 /* Lives as long as the result. */
 const struct duck_result_column *duck_result_column(const struct duck_result *result,
                                                     unsigned index);
+/* To the engine an EMBEDDING is a LIST of FLOAT, as it stands in the files. Whoever knows that a
+ * column holds EMBEDDINGs says so before the first fetch and gets them as such; for every other
+ * type nothing changes. A fetch fails with QUERY when a cell has another number of items. */
+void duck_result_expect(struct duck_result *result, unsigned index, struct type type);
 
 /* The next rows, *batch NULL at the end. The batch is the result's and good until the next fetch or
  * close; zero-copy where layouts match. Errors as duck_execute. */
@@ -215,7 +219,9 @@ enum {
     PARQUET_FIELD_UPDATED = 2147483002,
     PARQUET_FIELD_DELETED = 2147483003
 };
-enum { PARQUET_ROW_GROUP_ROWS = 24576 };
+/* A row group ends at whichever comes first; the engine holds one in memory while it writes it, and
+ * the bytes are those of its vectors. It looks after each batch of the source. */
+enum { PARQUET_ROW_GROUP_ROWS = 24576, PARQUET_ROW_GROUP_BYTES = 32 << 20 };
 
 struct parquet_column_stats {
     uint32_t column_id; /* field id */
@@ -238,7 +244,7 @@ struct duck_write {
         source;              /* columns as in duck_scan, all wanted, ascending _seq; closed by us */
     const char *path;        /* below cold_dir; replaced when it is there */
     const char *compression; /* "zstd", "snappy", "uncompressed"; NULL: zstd */
-    unsigned row_group_rows; /* rounded up to 2,048; 0: PARQUET_ROW_GROUP_ROWS */
+    unsigned row_group_rows; /* rounded up to whole batches; 0: PARQUET_ROW_GROUP_ROWS */
 };
 /* Writes one file; no fsync, no rename: the caller's. `stats` lives in the arena. On error a torn
  * file may be left. `conn` is an INTERNAL one. STORAGE_FULL, IO: the file; else what the source

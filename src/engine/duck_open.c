@@ -13,6 +13,11 @@
 static const char *const settings_of_connection[] = {
     "SET max_expression_depth=100",
 };
+/* Files are written on these: only then may a row group be bounded by bytes. With one thread rows
+ * keep their order all the same, which whoever reads a segment checks by its seqs. */
+static const char *const settings_of_internal[] = {
+    "SET SESSION preserve_insertion_order=false",
+};
 static const char *const settings_of_all[] = {
     "SET GLOBAL TimeZone='UTC'",
     "SET GLOBAL parquet_metadata_cache=true",
@@ -113,6 +118,9 @@ static status open_connections(struct duck *duck, struct error *err)
         conn->id = duckdb_client_context_get_connection_id(context);
         duckdb_destroy_client_context(&context);
         TRY(RUN_ALL(conn, settings_of_connection, err));
+        if (conn->catalog == DUCK_INTERNAL) {
+            TRY(RUN_ALL(conn, settings_of_internal, err));
+        }
     }
     return STATUS_IS_OK;
 }

@@ -32,9 +32,9 @@ static void append_copy(struct buf *sql, const struct duck_write *write)
     duck_append_literal(sql, str_from(write->compression != NULL ? write->compression : "zstd"));
     /* the engine's own bloom filters lose rows (findings of bloom.md): always off */
     buf_append_format(sql,
-                      ", PARQUET_VERSION v2, ROW_GROUP_SIZE %u, WRITE_BLOOM_FILTER false, "
-                      "RETURN_STATS true, ",
-                      rows);
+                      ", PARQUET_VERSION v2, ROW_GROUP_SIZE %u, ROW_GROUP_SIZE_BYTES %d, "
+                      "WRITE_BLOOM_FILTER false, RETURN_STATS true, ",
+                      rows, PARQUET_ROW_GROUP_BYTES);
     append_field_ids(sql, write->schema);
     buf_append_c(sql, ")");
 }
@@ -289,6 +289,9 @@ status duck_segment_open(struct duck_conn *conn, const struct duck_segment_read 
     }
     status result = duck_run_once(conn, buf_str(&sql), NULL, 0, out, err);
     buf_release(&sql);
+    for (unsigned i = 0; status_ok(result) && i < duck_scan_column_count(read->schema); i++) {
+        duck_result_expect(*out, i, duck_scan_column(read->schema, i).type);
+    }
     return result;
 }
 

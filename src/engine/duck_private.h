@@ -126,7 +126,7 @@ MUST_USE status duck_error_from(struct duck_conn *conn, const char *message, str
 /* duck_vector.c */
 /* The engine's type of a column; destroyed by the caller. */
 duckdb_logical_type duck_type_of(struct type type);
-/* "DECIMAL(10,2)", "FLOAT[3]": in schema maps and casts. */
+/* "DECIMAL(10,2)", "FLOAT[]": in schema maps and casts. */
 void duck_type_append(struct buf *out, struct type type);
 /* Copies `row_count` rows of a batch column into a vector of duck_type_of(column->type). */
 void duck_vector_fill(duckdb_vector vector, const struct batch_column *column, unsigned row_count);
@@ -145,6 +145,9 @@ struct duck_reader {
 MUST_USE status duck_reader_open(struct duck_reader *reader, duckdb_logical_type logical, str name,
                                  struct error *err);
 void duck_reader_close(struct duck_reader *reader);
+/* The caller knows that the column holds values of this type: a LIST of FLOAT is then read as the
+ * EMBEDDING that it is, not as a JSON text. */
+void duck_reader_expect(struct duck_reader *reader, struct type type);
 /* Points `column` at the vector's cells, converted where layouts differ; texts made here live in
  * `heap`. INVALID: a cell does not fit its type. */
 MUST_USE status duck_reader_view(struct duck_reader *reader, duckdb_vector vector,

@@ -395,6 +395,12 @@ const struct duck_result_column *duck_result_column(const struct duck_result *re
     return &result->readers[index].column;
 }
 
+void duck_result_expect(struct duck_result *result, unsigned index, struct type type)
+{
+    CHECK(index < result->column_count && result->chunk == NULL);
+    duck_reader_expect(&result->readers[index], type);
+}
+
 static void drop_chunk(struct duck_result *result)
 {
     if (result->chunk != NULL) {

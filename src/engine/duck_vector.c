@@ -63,11 +63,11 @@ duckdb_logical_type duck_type_of(struct type type)
     if (type.id == TYPE_DECIMAL) {
         return duckdb_create_decimal_type(type.precision, type.scale);
     }
-    if (type.id == TYPE_EMBEDDING) {
+    if (type.id == TYPE_EMBEDDING) { /* a vector of FLOAT[n] has room for 2,048 rows at once */
         duckdb_logical_type item = duckdb_create_logical_type(DUCKDB_TYPE_FLOAT);
-        duckdb_logical_type array = duckdb_create_array_type(item, type.dimension);
+        duckdb_logical_type list = duckdb_create_list_type(item);
         duckdb_destroy_logical_type(&item);
-        return array;
+        return list;
     }
     return duckdb_create_logical_type(simple_type(type.id));
 }
@@ -75,16 +75,15 @@ duckdb_logical_type duck_type_of(struct type type)
 void duck_type_append(struct buf *out, struct type type)
 {
     static const char *const names[TYPE_COUNT] = {
-        [TYPE_BOOLEAN] = "BOOLEAN", [TYPE_SMALLINT] = "SMALLINT",   [TYPE_INT] = "INTEGER",
-        [TYPE_BIGINT] = "BIGINT",   [TYPE_FLOAT] = "FLOAT",         [TYPE_DOUBLE] = "DOUBLE",
-        [TYPE_TEXT] = "VARCHAR",    [TYPE_JSON] = "VARCHAR",        [TYPE_FILE] = "VARCHAR",
-        [TYPE_BYTES] = "BLOB",      [TYPE_TIMESTAMP] = "TIMESTAMP", [TYPE_DATETIME] = "TIMESTAMP",
-        [TYPE_DATE] = "DATE",       [TYPE_TIME] = "TIME",           [TYPE_UUID] = "UUID",
+        [TYPE_BOOLEAN] = "BOOLEAN",   [TYPE_SMALLINT] = "SMALLINT",   [TYPE_INT] = "INTEGER",
+        [TYPE_BIGINT] = "BIGINT",     [TYPE_FLOAT] = "FLOAT",         [TYPE_DOUBLE] = "DOUBLE",
+        [TYPE_TEXT] = "VARCHAR",      [TYPE_JSON] = "VARCHAR",        [TYPE_FILE] = "VARCHAR",
+        [TYPE_BYTES] = "BLOB",        [TYPE_TIMESTAMP] = "TIMESTAMP", [TYPE_DATETIME] = "TIMESTAMP",
+        [TYPE_DATE] = "DATE",         [TYPE_TIME] = "TIME",           [TYPE_UUID] = "UUID",
+        [TYPE_EMBEDDING] = "FLOAT[]",
     };
     if (type.id == TYPE_DECIMAL) {
         buf_append_format(out, "DECIMAL(%u,%u)", type.precision, type.scale);
-    } else if (type.id == TYPE_EMBEDDING) {
-        buf_append_format(out, "FLOAT[%u]", type.dimension);
     } else {
         CHECK(names[type.id] != NULL);
         buf_append_c(out, names[type.id]);
@@ -180,16 +179,23 @@ static void fill_decimals(duckdb_vector vector, const struct batch_column *colum
 static void fill_embeddings(duckdb_vector vector, const struct batch_column *column,
                             unsigned row_count)
 {
-    size_t bytes = column->type.dimension * sizeof(float);
-    char *to = duckdb_vector_get_data(duckdb_array_vector_get_child(vector));
     const struct string_view16 *from = column->data;
+    duckdb_list_entry *entries = duckdb_vector_get_data(vector);
+    idx_t total = 0;
     for (unsigned i = 0; i < row_count; i++) {
-        if (duck_bit(column->valid, i)) {
-            str floats = string_view_str(&from[i]);
-            CHECK(floats.n == bytes);
-            memcpy(to + i * bytes, floats.p, bytes);
-        } else {
-            memset(to + i * bytes, 0, bytes);
+        bool is_valid = duck_bit(column->valid, i);
+        CHECK(!is_valid || from[i].length == column->type.dimension * sizeof(float));
+        entries[i] = (duckdb_list_entry){total, is_valid ? column->type.dimension : 0};
+        total += entries[i].length;
+    }
+    if (duckdb_list_vector_reserve(vector, total) != DuckDBSuccess ||
+        duckdb_list_vector_set_size(vector, total) != DuckDBSuccess) {
+        check_failed(__FILE__, __LINE__, "a vector of lists takes items");
+    }
+    float *to = duckdb_vector_get_data(duckdb_list_vector_get_child(vector));
+    for (unsigned i = 0; i < row_count; i++) {
+        if (entries[i].length > 0) {
+            memcpy(to + entries[i].offset, string_view_str(&from[i]).p, from[i].length);
         }
     }
 }
@@ -224,13 +230,13 @@ static duckdb_value embedding_value(const struct value *v)
         items[i] = duckdb_create_float(item);
     }
     duckdb_logical_type type = duckdb_create_logical_type(DUCKDB_TYPE_FLOAT);
-    duckdb_value array = duckdb_create_array_value(type, items, count);
+    duckdb_value list = duckdb_create_list_value(type, items, count);
     duckdb_destroy_logical_type(&type);
     for (unsigned i = 0; i < count; i++) {
         duckdb_destroy_value(&items[i]);
     }
     mem_free(items);
-    return array;
+    return list;
 }
 
 duckdb_value duck_value_of(const struct value *v)
@@ -411,6 +417,16 @@ status duck_reader_open(struct duck_reader *reader, duckdb_logical_type logical,
     return map_type(reader, name, err);
 }
 
+void duck_reader_expect(struct duck_reader *reader, struct type type)
+{
+    bool is_list_of_float =
+        reader->from == DUCKDB_TYPE_LIST && reader->item->from == DUCKDB_TYPE_FLOAT;
+    if (type.id == TYPE_EMBEDDING && is_list_of_float) {
+        reader->column.type = type;
+        reader->column.is_raw_json = false;
+    }
+}
+
 void duck_reader_close(struct duck_reader *reader)
 {
     if (reader->item != NULL) {
@@ -528,6 +544,39 @@ static str enum_text(const struct duck_reader *reader, const void *data, idx_t r
 static status append_list(const struct duck_reader *reader, duckdb_vector vector, idx_t row,
                           struct buf *out, struct arena *heap, struct error *err);
 
+/* The items of a LIST or ARRAY cell: `count` from `from` on in the vector of items. */
+struct items {
+    duckdb_vector vector;
+    idx_t from;
+    idx_t count;
+};
+
+static struct items items_of(const struct duck_reader *reader, duckdb_vector vector, idx_t row)
+{
+    if (reader->from == DUCKDB_TYPE_ARRAY) {
+        return (struct items){duckdb_array_vector_get_child(vector), row * reader->width,
+                              reader->width};
+    }
+    const duckdb_list_entry *entries = duckdb_vector_get_data(vector);
+    return (struct items){duckdb_list_vector_get_child(vector), entries[row].offset,
+                          entries[row].length};
+}
+
+/* The floats of a cell where they lie. */
+static status read_embedding(const struct duck_reader *reader, duckdb_vector vector, idx_t row,
+                             str *out, struct error *err)
+{
+    struct items items = items_of(reader, vector, row);
+    if (items.count != reader->column.type.dimension) {
+        return error_set(err, ERROR_QUERY,
+                         "column " STR_FMT ": %" PRIu64 " numbers where an EMBEDDING(%u) is stored",
+                         STR(reader->column.name), items.count, reader->column.type.dimension);
+    }
+    const float *floats = duckdb_vector_get_data(items.vector);
+    *out = str_of((const char *)(floats + items.from), items.count * sizeof *floats);
+    return STATUS_IS_OK;
+}
+
 /* One cell as a value, for what is not viewed in place. Texts point into the vector or the heap. */
 static status read_cell(const struct duck_reader *reader, duckdb_vector vector, idx_t row,
                         struct arena *heap, struct value *out, struct error *err)
@@ -554,9 +603,7 @@ static status read_cell(const struct duck_reader *reader, duckdb_vector vector, 
         bytes_put_u64be(out->as.uuid, words[1] ^ (uint64_t)1 << 63);
         bytes_put_u64be(out->as.uuid + 8, words[0]);
     } else if (type.id == TYPE_EMBEDDING) {
-        size_t bytes = reader->width * sizeof(float);
-        const char *floats = duckdb_vector_get_data(duckdb_array_vector_get_child(vector));
-        out->as.text = str_of(floats + row * bytes, bytes);
+        return read_embedding(reader, vector, row, &out->as.text, err);
     } else if (reader->item != NULL) {
         struct buf text;
         buf_init(&text);
@@ -580,26 +627,14 @@ static status read_cell(const struct duck_reader *reader, duckdb_vector vector, 
 static status append_list(const struct duck_reader *reader, duckdb_vector vector, idx_t row,
                           struct buf *out, struct arena *heap, struct error *err)
 {
-    idx_t from;
-    idx_t count;
-    duckdb_vector items;
-    if (reader->from == DUCKDB_TYPE_ARRAY) {
-        from = row * reader->width;
-        count = reader->width;
-        items = duckdb_array_vector_get_child(vector);
-    } else {
-        const duckdb_list_entry *entry = (const duckdb_list_entry *)duckdb_vector_get_data(vector);
-        from = entry[row].offset;
-        count = entry[row].length;
-        items = duckdb_list_vector_get_child(vector);
-    }
+    struct items items = items_of(reader, vector, row);
     buf_append_byte(out, '[');
-    for (idx_t i = 0; i < count; i++) {
+    for (idx_t i = 0; i < items.count; i++) {
         if (i > 0) {
             buf_append_byte(out, ',');
         }
         struct value item;
-        TRY(read_cell(reader->item, items, from + i, heap, &item, err));
+        TRY(read_cell(reader->item, items.vector, items.from + i, heap, &item, err));
         if (!item.is_null && reader->item->column.is_raw_json) {
             buf_append_str(out, item.as.text);
         } else {

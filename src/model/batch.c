@@ -6,7 +6,7 @@
 
 #include <assert.h>
 
-enum { VALID_WORDS = LIMIT_BATCH_ROWS / 64, INLINE_BYTES = 12 };
+enum { VALID_WORDS = LIMIT_BATCH_ROWS / 64, INLINE_BYTES = 12, FULL_HEAP_BYTES = 4 << 20 };
 static_assert(LIMIT_BATCH_ROWS % 64 == 0, "validity is whole words");
 static_assert(sizeof(struct string_view16) == 16, "as the engine's string views");
 static_assert(offsetof(struct string_view16, as) == 4, "as the engine's string views");
@@ -57,6 +57,11 @@ void batch_reset(struct batch *batch)
         memset(batch->columns[i].valid, 0, VALID_WORDS * sizeof(uint64_t));
     }
     arena_reset(&batch->heap);
+}
+
+bool batch_is_full(const struct batch *batch)
+{
+    return batch->row_count >= LIMIT_BATCH_ROWS || batch->heap.used_bytes >= FULL_HEAP_BYTES;
 }
 
 static void set_view(struct arena *heap, struct string_view16 *view, str text)

@@ -50,6 +50,9 @@ void batch_reset(struct batch *batch);
 /* Sets cell (column, row); the value's type must be the column's or NULL. Texts are copied. A
  * column that is not wanted stays NULL. row_count is the filler's to raise. */
 void batch_set(struct batch *batch, unsigned column, unsigned row, const struct value *v);
+/* A filler stops here, at the latest: no room for another row, or far bytes so many that more of
+ * them at once would only cost memory (the engine holds several batches of a scan as vectors). */
+bool batch_is_full(const struct batch *batch);
 /* Reads a cell; texts point into the batch (short ones into the cell itself). */
 struct value batch_get(const struct batch *batch, unsigned column, unsigned row);
 str string_view_str(const struct string_view16 *view);

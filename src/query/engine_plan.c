@@ -259,6 +259,13 @@ static status fetch_all(struct duck_result *result, const struct engine_rows *ro
     }
 }
 
+static void expect_columns(const struct gate_plan *gate, struct duck_result *result)
+{
+    for (unsigned i = 0; gate->outputs != NULL && i < gate->output_count; i++) {
+        duck_result_expect(result, i, gate->outputs[i].type);
+    }
+}
+
 static status execute(struct run *run, struct engine_plan *plan, struct duck_conn *conn,
                       const struct engine_rows *rows, struct error *err)
 {
@@ -281,6 +288,7 @@ static status execute(struct run *run, struct engine_plan *plan, struct duck_con
     }
     struct duck_result *result = NULL;
     TRY(duck_execute(statement, values, count, run->deadline_us, &result, err));
+    expect_columns(&plan->gate, result);
     status outcome = rows->begin(rows->context, plan, result, err);
     if (status_ok(outcome)) {
         outcome = fetch_all(result, rows, err);

@@ -415,6 +415,7 @@ static void finish_plan(struct gate *g, const struct gate_columns *columns)
         const struct gate_column *c = &columns->items[i];
         outputs[i] = (struct gate_output){.name = arena_copy(g->keep, c->name),
                                           .column = c->column,
+                                          .type = c->type,
                                           .system_column = c->system_column};
         for (unsigned t = 0; c->table != NULL && t < g->table_count; t++) {
             outputs[i].table = g->tables[t] == c->table ? &tables[t] : outputs[i].table;

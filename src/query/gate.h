@@ -72,6 +72,7 @@ struct gate_output {
     const struct gate_table *table; /* NULL: computed, or of a system table */
     const struct column *column;    /* NULL: computed, or a system column */
     int system_column;              /* enum system_column of `table`, or -1 */
+    struct type type;               /* what clients are told; TYPE_NONE: what the engine says */
 };
 
 struct prune_plan;

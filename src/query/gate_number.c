@@ -15,11 +15,13 @@ static bool is_arithmetic(str function)
     return GATE_IS_ONE_OF(function, names);
 }
 
-/* Their result has the type of what they are given. */
-static bool keeps_type(str function)
+/* The result is made of what they are given: lists of it, or a number of its type. */
+static bool is_made_of(str function)
 {
-    static const char *const names[] = {"abs",   "any_value", "greatest", "ifnull",
-                                        "least", "max",       "min",      "nullif"};
+    static const char *const names[] = {
+        "array_agg",    "list",         "list_pack",    "list_value", "make_array",
+        "array_append", "list_append",  "bit_and",      "bit_or",     "bit_xor",
+        "mod",          "list_prepend", "array_prepend"};
     return GATE_IS_ONE_OF(function, names);
 }
 
@@ -41,72 +43,55 @@ static bool wants_integer(str function, unsigned index)
     return false;
 }
 
-/* The column that the node names; NULL: not known. */
-static const struct gate_column *column_of(struct gate_scope *scope, const struct json *node)
+const struct json *gate_case_value(const struct json *node, const struct json **when)
 {
-    const struct json *names = json_get(node, "column_names");
-    unsigned count = names != NULL && names->kind == JSON_ARRAY ? names->as.children.count : 0;
-    str last = {NULL, 0};
-    str qualifier = {NULL, 0};
-    bool is_open;
-    if (count == 0 || !json_as_text(json_at(names, count - 1), &last)) {
-        return NULL;
-    }
-    if (count == 1) {
-        return gate_find_column(scope, last, &is_open);
-    }
-    (void)json_as_text(json_at(names, count - 2), &qualifier);
-    const struct gate_relation *r = gate_find_relation(scope, qualifier);
-    for (unsigned i = 0; r != NULL && i < r->columns.count; i++) {
-        if (str_eq_nocase(r->columns.items[i].name, last)) {
-            return &r->columns.items[i];
-        }
-    }
-    return NULL;
+    const struct json *whens = json_get(node, "case_checks");
+    *when = *when == NULL ? whens != NULL ? whens->as.children.first : NULL : (*when)->next;
+    return *when != NULL ? json_get(*when, "then_expr") : NULL;
 }
 
-static str function_of(const struct gate *g, const struct json *node)
+static bool case_may_be_date(const struct gate *g, struct gate_scope *scope,
+                             const struct json *node)
 {
-    return str_eq_c(gate_text(node, "class"), "FUNCTION")
-               ? arena_lower(g->arena, gate_text(node, "function_name"))
-               : (str){NULL, 0};
+    const struct json *when = NULL;
+    const struct json *value;
+    bool may = false;
+    while (!may && (value = gate_case_value(node, &when)) != NULL) {
+        may = gate_may_be_date(g, scope, value);
+    }
+    const struct json *otherwise = json_get(node, "else_expr");
+    return may || (otherwise != NULL && gate_may_be_date(g, scope, otherwise));
 }
 
-static bool is_constant(const struct json *node)
-{
-    return str_eq_c(gate_text(node, "class"), "CONSTANT");
-}
-
-/* False: it surely is no DATE. */
-static bool may_be_date(const struct gate *g, struct gate_scope *scope, const struct json *node)
+bool gate_may_be_date(const struct gate *g, struct gate_scope *scope, const struct json *node)
 {
     static const char *const never[] = {"BETWEEN", "COMPARISON", "CONJUNCTION"};
     static const char *const makers[] = {"date",  "make_date",    "last_day",
                                          "today", "current_date", "time_bucket"};
     str class = gate_text(node, "class");
-    if (str_eq_c(class, "CONSTANT") || str_eq_c(class, "CAST")) {
-        const struct json *type = is_constant(node) ? json_get(json_get(node, "value"), "type")
-                                                    : json_get(node, "cast_type");
+    if (gate_is_constant(node) || str_eq_c(class, "CAST")) {
+        const struct json *type = gate_is_constant(node) ? json_get(json_get(node, "value"), "type")
+                                                         : json_get(node, "cast_type");
         return str_eq_c(gate_text(type, "id"), "DATE");
     }
     if (str_eq_c(class, "COLUMN_REF")) {
-        const struct gate_column *column = column_of(scope, node);
-        bool is_known = column != NULL && (column->column != NULL || column->system_column >= 0);
-        return !is_known || (column->column != NULL && column->column->type.id == TYPE_DATE);
+        const struct gate_column *column = gate_column_of(scope, node);
+        bool is_known = column != NULL && column->type.id != TYPE_NONE;
+        return is_known ? column->type.id == TYPE_DATE : column == NULL || !column->is_never_date;
     }
-    if (!str_eq_c(class, "FUNCTION")) {
+    if (str_eq_c(class, "CASE")) {
+        return case_may_be_date(g, scope, node);
+    }
+    str function = gate_function_of(g, node);
+    if (function.n == 0) {
         return !GATE_IS_ONE_OF(class, never);
     }
-    str function = function_of(g, node);
     bool is_sum = str_eq_c(function, "+") || str_eq_c(function, "-");
-    if (GATE_IS_ONE_OF(function, makers)) {
-        return true;
-    }
+    bool may = GATE_IS_ONE_OF(function, makers);
     const struct json *arguments = json_get(node, "children");
-    bool may = false;
     for (const struct json *a = arguments != NULL ? arguments->as.children.first : NULL;
          a != NULL && !may && (is_sum || !is_arithmetic(function)); a = a->next) {
-        may = may_be_date(g, scope, a);
+        may = gate_may_be_date(g, scope, a);
     }
     return may;
 }
@@ -114,34 +99,34 @@ static bool may_be_date(const struct gate *g, struct gate_scope *scope, const st
 /* Made of whole numbers and columns of at most 32 bits only: an INTEGER but for our casts. */
 static bool is_integer(const struct gate *g, struct gate_scope *scope, const struct json *node)
 {
-    str class = gate_text(node, "class");
-    if (is_constant(node)) {
+    if (gate_is_constant(node)) {
         return str_eq_c(gate_text(json_get(json_get(node, "value"), "type"), "id"), "INTEGER");
     }
+    str class = gate_text(node, "class");
     if (str_eq_c(class, "COLUMN_REF")) {
-        const struct gate_column *column = column_of(scope, node);
-        return column != NULL && column->column != NULL &&
-               (column->column->type.id == TYPE_INT || column->column->type.id == TYPE_SMALLINT);
+        const struct gate_column *column = gate_column_of(scope, node);
+        return column != NULL && (column->type.id == TYPE_INT || column->type.id == TYPE_SMALLINT);
     }
     bool is_whole = true;
     if (str_eq_c(class, "CASE")) {
-        const struct json *whens = json_get(node, "case_checks");
-        const struct json *otherwise = json_get(node, "else_expr");
-        for (const struct json *c = whens != NULL ? whens->as.children.first : NULL; c != NULL;
-             c = c->next) {
-            is_whole = is_whole && is_integer(g, scope, json_get(c, "then_expr"));
+        const struct json *when = NULL;
+        const struct json *value;
+        while (is_whole && (value = gate_case_value(node, &when)) != NULL) {
+            is_whole = is_integer(g, scope, value);
         }
-        return is_whole && (is_constant(otherwise) || is_integer(g, scope, otherwise));
+        const struct json *otherwise = json_get(node, "else_expr");
+        return is_whole && (gate_is_constant(otherwise) || is_integer(g, scope, otherwise));
     }
-    str function = function_of(g, node);
-    if (!is_arithmetic(function) && !keeps_type(function) &&
-        !str_eq_c(gate_text(node, "type"), "OPERATOR_COALESCE")) {
+    str function = gate_function_of(g, node);
+    if (!is_arithmetic(function) && !gate_hands_through(function, 0)) {
         return false;
     }
     const struct json *parts = json_get(node, "children");
-    for (const struct json *p = parts != NULL ? parts->as.children.first : NULL; p != NULL;
-         p = p->next) {
-        is_whole = is_whole && is_integer(g, scope, p);
+    unsigned index = 0;
+    for (const struct json *p = parts != NULL ? parts->as.children.first : NULL;
+         p != NULL && is_whole; p = p->next) {
+        bool is_handed = is_arithmetic(function) || gate_hands_through(function, index++);
+        is_whole = !is_handed || is_integer(g, scope, p);
     }
     return is_whole;
 }
@@ -151,18 +136,19 @@ enum gate_number gate_number_of(const struct gate *g, struct gate_scope *scope, 
 {
     bool is_narrow = wants_integer(function, index);
     if (!is_narrow && !is_arithmetic(function)) {
-        return keeps_type(function) ? GATE_NUMBER_BIGINT : GATE_NUMBER_AS_IS;
+        bool is_value = gate_hands_through(function, index) || is_made_of(function);
+        return is_value ? GATE_NUMBER_BIGINT : GATE_NUMBER_AS_IS;
     }
     const struct json *own = json_at(arguments, index); /* of two to four */
     if (is_arithmetic(function)) {
         bool is_sum = str_eq_c(function, "+") || str_eq_c(function, "-");
         bool is_pair = is_sum && arguments->as.children.count == 2;
-        is_narrow = is_pair && (is_constant(own) || is_integer(g, scope, own)) &&
-                    may_be_date(g, scope, json_at(arguments, 1 - index));
+        is_narrow = is_pair && (gate_is_constant(own) || is_integer(g, scope, own)) &&
+                    gate_may_be_date(g, scope, json_at(arguments, 1 - index));
         if (!is_narrow) {
             return GATE_NUMBER_BIGINT;
         }
     }
-    bool is_computed = !is_constant(own) && is_integer(g, scope, own);
+    bool is_computed = !gate_is_constant(own) && is_integer(g, scope, own);
     return is_computed ? GATE_NUMBER_CAST_BACK : GATE_NUMBER_AS_IS;
 }

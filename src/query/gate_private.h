@@ -34,6 +34,8 @@ struct gate_column {
     const struct gate_table *table; /* NULL: computed */
     const struct column *column;    /* NULL: computed or a system column */
     int system_column;              /* or -1 */
+    struct type type;               /* of its values; TYPE_NONE: only the engine knows it */
+    bool is_never_date;             /* of such a type, but no DATE */
     uint64_t deleted_of;            /* relations whose `_deleted` it is, see gate_raw; 0: none */
 };
 
@@ -157,7 +159,27 @@ MUST_USE status gate_value_as(struct gate *g, struct gate_scope *scope, struct g
 MUST_USE status gate_values(struct gate *g, struct gate_scope *scope, struct gate_cte *ctes,
                             const struct json *list);
 
-/* gate_number.c: how the argument `index` (from 0) of a function (lower case) is written. */
+/* gate_type.c */
+/* The column that a COLUMN_REF names; NULL: not known, or a word for a session value. */
+const struct gate_column *gate_column_of(struct gate_scope *scope, const struct json *node);
+/* The type of what an expression gives, TYPE_NONE: not known here. */
+struct type gate_type_of(const struct gate *g, struct gate_scope *scope, const struct json *node);
+/* Function, window function or operator with a function's form, in lower case; empty: none. */
+str gate_function_of(const struct gate *g, const struct json *node);
+/* Does the function give back values of its argument `index` (from 0), as they are? */
+bool gate_hands_through(str function, unsigned index);
+bool gate_is_constant(const struct json *node);
+/* The column is not a table's any more, and of a type that is not known. */
+void gate_column_forget(struct gate_column *column);
+/* Its values come from this column or from another one. */
+void gate_column_merge(struct gate_column *column, const struct gate_column *other);
+
+/* gate_number.c */
+/* False: its values surely are no DATEs. */
+bool gate_may_be_date(const struct gate *g, struct gate_scope *scope, const struct json *node);
+/* The values that a CASE may give but for ELSE: *when NULL before the first; NULL: no more. */
+const struct json *gate_case_value(const struct json *node, const struct json **when);
+/* How the argument `index` (from 0) of a function (lower case) is written. */
 enum gate_number {
     GATE_NUMBER_AS_IS,
     GATE_NUMBER_BIGINT,   /* as a value: a whole number is a BIGINT */

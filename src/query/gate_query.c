@@ -47,9 +47,7 @@ static status recursive(struct gate *g, struct gate_scope *outer, struct gate_ct
     struct gate_columns seen = *columns;
     for (unsigned i = 0; i < seen.count; i++) {
         /* a column of the first step is no longer the table's once a later step adds to it */
-        seen.items[i].table = NULL;
-        seen.items[i].column = NULL;
-        seen.items[i].system_column = -1;
+        gate_column_forget(&seen.items[i]);
     }
     TRY(gate_columns_rename(g, &seen, aliases));
     *self = (struct gate_cte){
@@ -198,9 +196,8 @@ static void change_column(const struct json *star, struct gate_column *column)
     const struct json *replaced = json_get(star, "replace_list");
     for (const struct json *r = replaced->as.children.first; r != NULL; r = r->next) {
         if (str_eq_nocase(gate_text(r, "key"), column->name)) {
-            column->table = NULL;
-            column->column = NULL;
-            column->system_column = -1;
+            gate_column_forget(column);
+            column->is_never_date = false;
             column->deleted_of = 0;
         }
     }
@@ -275,36 +272,20 @@ static status star(struct gate *g, struct gate_scope *scope, struct gate_cte *ct
     return gate_unfold(g, all->count / 8); /* a column is far less than an expression */
 }
 
-/* The column that a bare or qualified name is; computed when it is none that is known. */
-static struct gate_column column_of(struct gate_scope *scope, const struct json *item, str name)
+/* The column that an item of the select list makes. */
+static struct gate_column column_of(const struct gate *g, struct gate_scope *scope,
+                                    const struct json *item, str name)
 {
-    struct gate_column computed = {.name = name, .system_column = -1};
-    const struct json *names = json_get(item, "column_names");
-    if (!str_eq_c(gate_text(item, "class"), "COLUMN_REF")) {
-        return computed;
+    const struct gate_column *found =
+        str_eq_c(gate_text(item, "class"), "COLUMN_REF") ? gate_column_of(scope, item) : NULL;
+    struct gate_column column = {.name = name, .system_column = -1};
+    if (found != NULL) {
+        column = *found;
+        column.name = name;
+    } else {
+        column.type = gate_type_of(g, scope, item);
+        column.is_never_date = !gate_may_be_date(g, scope, item);
     }
-    str last = {NULL, 0};
-    str qualifier = {NULL, 0};
-    (void)json_as_text(json_at(names, names->as.children.count - 1), &last);
-    const struct gate_column *found = NULL;
-    bool is_open;
-    if (names->as.children.count == 1) {
-        if (gate_session_word(last) < 0) {
-            found = gate_find_column(scope, last, &is_open);
-        }
-    } else if (json_as_text(json_at(names, names->as.children.count - 2), &qualifier)) {
-        const struct gate_relation *relation = gate_find_relation(scope, qualifier);
-        for (unsigned i = 0; relation != NULL && i < relation->columns.count; i++) {
-            if (str_eq_nocase(relation->columns.items[i].name, last)) {
-                found = &relation->columns.items[i];
-            }
-        }
-    }
-    if (found == NULL) {
-        return computed;
-    }
-    struct gate_column column = *found;
-    column.name = name;
     return column;
 }
 
@@ -333,7 +314,7 @@ static status select_item(struct gate *g, struct gate_scope *scope, struct gate_
         str_eq_nocase(gate_text(item, "function_name"), STR_LIT("unnest"))) {
         columns->is_open = false; /* one column: structs cannot be made here */
     }
-    gate_columns_add(g, columns, column_of(scope, item, name));
+    gate_columns_add(g, columns, column_of(g, scope, item, name));
     return gate_check_width(g, columns);
 }
 
@@ -636,13 +617,10 @@ static status set_operation(struct gate *g, struct gate_scope *outer, struct gat
     json_write_raw(&g->w, STR_LIT("[]"));
     for (unsigned i = 0; i < columns->count; i++) {
         columns->items[i].deleted_of |= i < right.count ? right.items[i].deleted_of : 0;
-        bool is_same = i < right.count && right.items[i].column == columns->items[i].column &&
-                       right.items[i].table == columns->items[i].table &&
-                       right.items[i].system_column == columns->items[i].system_column;
-        if (!is_same) {
-            columns->items[i].table = NULL;
-            columns->items[i].column = NULL;
-            columns->items[i].system_column = -1;
+        if (i < right.count) {
+            gate_column_merge(&columns->items[i], &right.items[i]);
+        } else {
+            gate_column_forget(&columns->items[i]);
         }
     }
     TRY(modifiers(g, &scope, ctes, node, is_top, columns, &none));

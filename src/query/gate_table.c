@@ -68,6 +68,7 @@ static void columns_of_table(struct gate *g, const struct gate_table *table, uin
                 g, columns,
                 (struct gate_column){.name = d->columns[i].name,
                                      .column = d->described != NULL ? &d->described[i] : NULL,
+                                     .type = d->columns[i].type,
                                      .system_column = -1});
         }
         return;
@@ -77,6 +78,7 @@ static void columns_of_table(struct gate *g, const struct gate_table *table, uin
                          (struct gate_column){.name = d->schema->columns[i].name,
                                               .table = table,
                                               .column = &d->schema->columns[i],
+                                              .type = d->schema->columns[i].type,
                                               .system_column = -1});
     }
     for (unsigned i = 0; i < SYSTEM_COLUMN_COUNT; i++) {
@@ -86,6 +88,7 @@ static void columns_of_table(struct gate *g, const struct gate_table *table, uin
                              (struct gate_column){.name = name,
                                                   .table = table,
                                                   .system_column = (int)i,
+                                                  .type = system_column_type((enum system_column)i),
                                                   .deleted_of = i == SYSTEM_DELETED ? bit : 0});
         }
     }
@@ -273,12 +276,10 @@ static status join_columns(struct gate *g, const struct json *node, const struct
         for (unsigned r = 0; is_merged && r < right->count; r++) {
             if (str_eq_nocase(right->items[r].name, column.name)) {
                 column.deleted_of |= right->items[r].deleted_of;
+                if (may_add_nulls) { /* of one side or the other */
+                    gate_column_merge(&column, &right->items[r]);
+                }
             }
-        }
-        if (is_merged && may_add_nulls) {
-            column.table = NULL; /* of one side or the other */
-            column.column = NULL;
-            column.system_column = -1;
         }
         gate_columns_add(g, out, column);
     }

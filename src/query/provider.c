@@ -133,7 +133,7 @@ static status system_next(void *state, struct batch *batch, bool *done, struct e
     (void)err;
     struct system_source *source = state;
     unsigned total = system_rows_count(source->rows);
-    while (source->next < total && batch->row_count < LIMIT_BATCH_ROWS) {
+    while (source->next < total && !batch_is_full(batch)) {
         const struct value *row = system_rows_at(source->rows, source->next++);
         for (unsigned i = 0; i < source->table->column_count; i++) {
             batch_set(batch, i, batch->row_count, &row[i]);

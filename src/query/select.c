@@ -16,6 +16,14 @@ struct to_results {
     uint64_t row_max; /* 0: all */
 };
 
+/* The gate knows DATETIME, JSON, FILE by name where the engine has its own types for them only. */
+static struct type told_type(struct type engine, struct type known)
+{
+    bool says_more = (engine.id == TYPE_TIMESTAMP && known.id == TYPE_DATETIME) ||
+                     (engine.id == TYPE_TEXT && type_is_text(known.id));
+    return says_more ? known : engine;
+}
+
 static struct result_column column_of(const struct run *run, const struct gate_plan *gate,
                                       const struct duck_result *result, unsigned index)
 {
@@ -25,8 +33,8 @@ static struct result_column column_of(const struct run *run, const struct gate_p
     if (gate->outputs != NULL && index < gate->output_count) {
         const struct gate_output *out = &gate->outputs[index];
         column.name = out->name;
-        if (out->column != NULL) { /* says DateTime, Json ... where the engine has only texts */
-            column.type = out->column->type;
+        column.type = told_type(from->type, out->type);
+        if (out->column != NULL) {
             column.is_primary_key = out->column->is_primary_key;
             column.is_not_null = !out->column->is_nullable;
             column.is_unique = out->column->is_unique;

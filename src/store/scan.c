@@ -166,10 +166,10 @@ static status add_next_of_view(struct hot_source *s, struct batch *batch, struct
 static status hot_next(void *state, struct batch *batch, bool *done, struct error *err)
 {
     struct hot_source *s = state;
-    while (batch->row_count < LIMIT_BATCH_ROWS && !s->is_view_done) {
+    while (!batch_is_full(batch) && !s->is_view_done) {
         TRY(add_next_of_view(s, batch, err));
     }
-    while (batch->row_count < LIMIT_BATCH_ROWS && s->staged_next < s->staged_count) {
+    while (!batch_is_full(batch) && s->staged_next < s->staged_count) {
         const struct row_op *op = s->staged[s->staged_next++]->op;
         TRY(hot_add(s, batch, op->seq, str_of(op->row, op->row_bytes), err));
     }
@@ -260,7 +260,7 @@ static status dead_next(void *state, struct batch *batch, bool *done, struct err
     str key;
     str bytes;
     status result = STATUS_IS_OK;
-    while (batch->row_count < LIMIT_BATCH_ROWS && !s->is_view_done) {
+    while (!batch_is_full(batch) && !s->is_view_done) {
         uint64_t seq = 0;
         if (!kv_cursor_next(s->cursor, &key, &bytes, &result, err)) {
             TRY(result);
@@ -271,7 +271,7 @@ static status dead_next(void *state, struct batch *batch, bool *done, struct err
             add_dead(batch, seq);
         }
     }
-    while (batch->row_count < LIMIT_BATCH_ROWS && s->superseded_next < s->superseded_count) {
+    while (!batch_is_full(batch) && s->superseded_next < s->superseded_count) {
         add_dead(batch, s->superseded[s->superseded_next++]);
     }
     *done = s->is_view_done && s->superseded_next == s->superseded_count;

@@ -242,6 +242,74 @@ static unsigned read_all(struct fixture *f, const struct duck_segment_read *read
     return count;
 }
 
+/* Rows of 50 KB whose ids and seqs are `next` .. `last`. */
+struct fat_source {
+    int64_t next;
+    int64_t last;
+    char text[50000];
+};
+
+static status fat_next(void *state, struct batch *batch, bool *done, struct error *err)
+{
+    (void)err;
+    struct fat_source *s = state;
+    for (; !batch_is_full(batch) && s->next <= s->last; s->next++) {
+        const struct value cells[] = {
+            value_int(TYPE_BIGINT, s->next), value_text(str_of(s->text, sizeof s->text)),
+            value_int(TYPE_INT, 1),          value_int(TYPE_BIGINT, s->next),
+            value_int(TYPE_TIMESTAMP, 1),    value_bool(false),
+        };
+        for (unsigned i = 0; i < sizeof cells / sizeof cells[0]; i++) {
+            batch_set(batch, i, batch->row_count, &cells[i]);
+        }
+        batch->row_count++;
+    }
+    *done = s->next > s->last;
+    return STATUS_IS_OK;
+}
+
+TEST(duck_write_parquet_of_rows_larger_than_the_memory_together_keeps_them_in_order)
+{
+    enum { COUNT = 4000 };
+    struct fixture f;
+    struct error err;
+    fixture_open(&f, 1);
+    duck_close(f.duck);
+    f.options.memory_bytes = (uint64_t)80 << 20;
+    EXPECT_OK(duck_open(&f.options, &f.duck, &err), &err);
+    struct schema *schema = fixture_schema(17, 1, false);
+    struct duck_conn *conn = duck_conn_of(f.duck, 0, DUCK_INTERNAL);
+    struct fat_source *source = ARENA_NEW(&f.arena, struct fat_source);
+    *source = (struct fat_source){.next = 1, .last = COUNT};
+    memset(source->text, 'x', sizeof source->text);
+    str path = fixture_path(&f, "fat.parquet");
+    struct parquet_stats stats;
+    struct duck_write write = {
+        .schema = schema, .source = {source, fat_next, NULL}, .path = path.p};
+    EXPECT_OK(duck_write_parquet(conn, &write, &f.arena, &stats, &err), &err);
+    EXPECT_UINT(stats.row_count, COUNT);
+
+    struct duck_segment_read read = {.schema = schema, .paths = &path, .path_count = 1};
+    struct duck_result *rows;
+    const struct batch *batch;
+    int64_t seq = 0;
+    EXPECT_OK(duck_segment_open(conn, &read, &rows, &err), &err);
+    for (;;) {
+        EXPECT_OK(duck_fetch(rows, &batch, &err), &err);
+        if (batch == NULL) {
+            break;
+        }
+        for (unsigned i = 0; i < batch->row_count; i++) {
+            EXPECT(batch_get(batch, 3, i).as.integer == ++seq);
+            EXPECT_UINT(batch_get(batch, 1, i).as.text.n, sizeof source->text);
+        }
+    }
+    EXPECT(seq == COUNT);
+    duck_result_close(rows);
+    fixture_close(&f);
+    schema_give(schema);
+}
+
 TEST(duck_segment_open_gives_the_range_of_seqs_and_the_wanted_columns)
 {
     struct fixture f;

@@ -107,6 +107,9 @@ TEST(duck_execute_hot_scan_gives_every_cell_back)
         &err);
     EXPECT_OK(duck_execute(statement, NULL, 0, 0, &result, &err), &err);
     EXPECT_UINT(duck_result_column_count(result), columns);
+    for (unsigned c = 0; c < columns; c++) {
+        duck_result_expect(result, c, rows[c].type);
+    }
     const struct batch *batch;
     size_t row = 0;
     for (;;) {

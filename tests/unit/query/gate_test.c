@@ -394,6 +394,48 @@ TEST(gate_check_outputs_know_where_they_come_from)
     gate_fixture_close(&f);
 }
 
+/* What the engine has no type for is told of what hands a column's values on, too. */
+TEST(gate_check_types_are_those_of_the_values_handed_on)
+{
+    static const struct {
+        const char *sql;
+        enum type_id type;
+    } cases[] = {
+        {"SELECT n FROM messages", TYPE_INT},
+        {"SELECT max(n) FROM messages", TYPE_INT},
+        {"SELECT max(m) FROM (SELECT min(n) AS m FROM messages) s", TYPE_INT},
+        {"SELECT n + 1 FROM messages", TYPE_NONE},
+        {"SELECT COALESCE(n, 0) FROM messages", TYPE_NONE},
+        {"SELECT COALESCE(n, NULL) FROM messages", TYPE_INT},
+        {"SELECT lag(n) OVER (ORDER BY id) FROM messages", TYPE_INT},
+        {"SELECT lag(n, 1, body) OVER (ORDER BY id) FROM messages", TYPE_NONE},
+        {"SELECT CASE WHEN id = 1 THEN n ELSE NULL END FROM messages", TYPE_INT},
+        {"SELECT CASE WHEN id = 1 THEN n ELSE id END FROM messages", TYPE_NONE},
+        {"SELECT doc FROM shop.messages", TYPE_JSON},
+        {"SELECT d FROM (SELECT doc AS d FROM shop.messages) s", TYPE_JSON},
+        {"SELECT doc FROM shop.messages UNION ALL SELECT doc FROM shop.messages", TYPE_JSON},
+        {"SELECT doc FROM shop.messages UNION ALL SELECT 'x'", TYPE_NONE},
+        {"SELECT max(doc) FROM shop.messages", TYPE_TEXT},
+        {"SELECT n FROM messages UNION ALL SELECT max(n) FROM messages", TYPE_INT},
+        {"SELECT n FROM messages UNION ALL SELECT id FROM messages", TYPE_NONE},
+        {"SELECT * REPLACE (body AS n) FROM (SELECT n FROM messages) s", TYPE_NONE},
+        {"WITH RECURSIVE t(x) AS (SELECT n FROM messages UNION ALL SELECT x + 1 FROM t WHERE x < "
+         "3) "
+         "SELECT x FROM t",
+         TYPE_NONE},
+    };
+    struct gate_fixture f;
+    struct gate_plan plan;
+    gate_fixture_open(&f);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        (void)gate_fixture_text(&f, cases[i].sql, &plan);
+        if (plan.outputs[0].type.id != cases[i].type) {
+            test_fail(__FILE__, __LINE__, "%s: type %d", cases[i].sql, plan.outputs[0].type.id);
+        }
+    }
+    gate_fixture_close(&f);
+}
+
 TEST(gate_check_flags_say_what_the_statement_reads)
 {
     static const struct {
@@ -523,7 +565,7 @@ TEST(gate_check_dialect_rows_hold)
         {"SELECT id, id FROM messages WHERE id = 1", "id|id\n1|1\n"},
         {"SELECT approx_distinct(body) AS a, btrim(' x ') AS b, signum(-3) AS s FROM messages",
          "a|b|s\n2|x|-1\n"},
-        {"SELECT make_array(1, 2) AS l", "l\n[1,2]\n"},
+        {"SELECT make_array(1, 2) AS l", "l\n[\"1\",\"2\"]\n"},
         {"SELECT id FROM recent LIMIT 1", "id\n100\n"},
     };
     struct gate_fixture f;
