@@ -22,15 +22,23 @@ struct route {
 
 /* --- not available yet: in one place ---------------------------------------------------------- */
 
+/* {"error":"...","code":"...","hint":"..."}: the shape of errors of topics, files and exports
+ * (contract http-ws.md sections 5.2, 6.3, 6.4). */
 static void answer_unavailable(struct http_call *call, const char *what)
 {
     const struct error_row *row = error_row(ERROR_NOT_IMPLEMENTED);
-    struct api_error error = {
-        .http = row->http_status,
-        .code = STR_LIT("NOT_IMPLEMENTED"),
-        .message = arena_format(&call->arena, "Not implemented: %s are not available yet", what),
-        .hint = row->hint};
-    api_answer_error(call, &error);
+    struct json_writer w = json_writer_on(&call->out);
+    buf_clear(&call->out);
+    json_write_object_begin(&w);
+    json_write_key(&w, "error");
+    json_write_text(&w,
+                    arena_format(&call->arena, "Not implemented: %s are not available yet", what));
+    json_write_key(&w, "code");
+    json_write_text_c(&w, "NOT_IMPLEMENTED");
+    json_write_key(&w, "hint");
+    json_write_text_c(&w, row->hint);
+    json_write_object_end(&w);
+    api_answer_json(call, row->http_status);
 }
 
 static void topics_unavailable(struct http_call *call)
