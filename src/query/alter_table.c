@@ -429,6 +429,11 @@ status run_alter_table(struct run *run, struct error *err)
                          "Table '" STR_FMT "' not found in namespace '" STR_FMT "'",
                          STR(part->table.name), STR(ns));
     }
+    if (part->says_kind && part->kind != table->kind) {
+        return error_set(err, ERROR_INVALID_OPERATION,
+                         "Table " STR_FMT "." STR_FMT " is a %s table", STR(ns),
+                         STR(part->table.name), table_kind_name(table->kind));
+    }
     bool is_out_of_reach =
         table->kind == TABLE_SHARED && !access_may_write_shared(run->session.role, table->access);
     if (is_out_of_reach || !access_may_define_table(run->session.role, table->kind)) {

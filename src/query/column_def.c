@@ -28,7 +28,9 @@ static status check_default_function(const struct column *c, struct error *err)
                c->type.id == TYPE_BIGINT;
         break;
     case DEFAULT_SNOWFLAKE_ID:
-        fits = c->type.id == TYPE_BIGINT || c->type.id == TYPE_TEXT;
+        /* SERIAL is INT (contract sql.md section 2); its rows then need a value of their own. */
+        fits = c->type.id == TYPE_BIGINT || c->type.id == TYPE_INT || c->type.id == TYPE_SMALLINT ||
+               c->type.id == TYPE_TEXT;
         break;
     case DEFAULT_UUID_V7:
         fits = c->type.id == TYPE_UUID || c->type.id == TYPE_TEXT;

@@ -98,7 +98,10 @@ status run_create_table(struct run *run, struct error *err)
     TRY(column_refuse_system_table("create", ns, part->table.name, err));
     TRY(sql_check_name(part->table.name, NAME_TABLE, err));
     enum table_kind kind = kind_of(run, part, ns);
-    TRY(sql_check_table_options(kind, &part->options, err));
+    status fits = sql_check_table_options(kind, &part->options, err);
+    if (!status_ok(fits)) {
+        return error_wrap(err, "Invalid CREATE TABLE statement");
+    }
     TRY(may_create(run, kind, err));
     if (!run->may_block) {
         return run_block(run);

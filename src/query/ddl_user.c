@@ -54,8 +54,11 @@ static status check_oauth(const struct run *run, str text, struct error *err)
 {
     const struct json *root = NULL;
     struct error ignored;
-    if (text.n == 0 ||
-        (status_ok(json_parse(text, run->arena, &root, &ignored)) && root->kind == JSON_OBJECT)) {
+    str provider;
+    str subject;
+    if (text.n == 0 || (status_ok(json_parse(text, run->arena, &root, &ignored)) &&
+                        json_as_text(json_get(root, "provider"), &provider) &&
+                        json_as_text(json_get(root, "subject"), &subject))) {
         return STATUS_IS_OK;
     }
     return error_set(err, ERROR_INVALID_OPERATION,

@@ -240,6 +240,8 @@ struct alter_action {
 
 struct alter_table_part {
     struct table_name table;
+    bool says_kind; /* ALTER USER TABLE: it must be one */
+    enum table_kind kind;
     struct alter_action *actions; /* at least 1, in the order written */
     unsigned action_count;
     unsigned action_capacity;
@@ -256,7 +258,6 @@ struct create_view_part {
     struct table_name view;
     bool or_replace;
     bool if_not_exists;
-    bool is_temporary;
     struct str_list columns;
     str query; /* text after AS */
 };

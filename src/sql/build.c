@@ -25,6 +25,12 @@ void build_fail(struct build *b, enum error_id id, const char *format, ...)
     va_end(args);
 }
 
+bool build_given_twice(struct build *b, str name)
+{
+    build_fail(b, ERROR_SYNTAX, STR_FMT " is given twice", STR(name));
+    return false;
+}
+
 bool build_keep(struct build *b, status answer)
 {
     if (!status_ok(answer) && !b->is_failed) {

@@ -29,6 +29,8 @@ void build_init(struct build *b, struct arena *arena, str text, struct statement
 /* Keeps the first failure. */
 void build_fail(struct build *b, enum error_id id, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* "NAME is given twice": one of the two would have no effect. Always false. */
+bool build_given_twice(struct build *b, str name);
 /* Takes over the answer of a function that filled b->err. */
 bool build_keep(struct build *b, status answer);
 /* "unexpected 'x' at line 1, column 7"; kind 0 is the end of the statement. */

@@ -49,6 +49,16 @@ static bool parse_option_value(struct cursor *c, struct value *out)
     return true;
 }
 
+static bool has_option(const struct namespace_part *part, str name)
+{
+    for (unsigned i = 0; i < part->option_count; i++) {
+        if (str_eq(part->options[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool alter_namespace(struct cursor *c)
 {
     struct namespace_part *part = &begin(c, STATEMENT_ALTER_NAMESPACE)->as.namespace;
@@ -61,6 +71,9 @@ static bool alter_namespace(struct cursor *c)
         if (!cursor_name(c, &option.name) || !cursor_expect(c, TK_EQ) ||
             !parse_option_value(c, &option.value)) {
             return false;
+        }
+        if (has_option(part, option.name)) {
+            return build_given_twice(c->b, option.name);
         }
         part->options = build_grow(c->b->arena, part->options, part->option_count,
                                    &part->option_capacity, sizeof *part->options);
@@ -95,11 +108,10 @@ bool parse_use(struct cursor *c)
 
 /* --- views */
 
-static bool create_view(struct cursor *c, bool or_replace, bool is_temporary)
+static bool create_view(struct cursor *c, bool or_replace)
 {
     struct create_view_part *part = &begin(c, STATEMENT_CREATE_VIEW)->as.create_view;
     part->or_replace = or_replace;
-    part->is_temporary = is_temporary;
     part->if_not_exists = cursor_accept_words(c, "IF NOT EXISTS");
     if (!cursor_table(c, &part->view) ||
         (cursor_sees(c, TK_LP) && !cursor_names(c, &part->columns)) || !cursor_expect(c, TK_AS)) {
@@ -160,7 +172,7 @@ bool parse_create(struct cursor *c)
     bool or_replace = cursor_accept_words(c, "OR REPLACE");
     bool is_temporary = cursor_accept_words(c, "TEMPORARY") || cursor_accept_words(c, "TEMP");
     if (cursor_accept_words(c, "VIEW")) {
-        return create_view(c, or_replace, is_temporary);
+        return create_view(c, or_replace);
     }
     if (cursor_sees_words(c, "MATERIALIZED")) {
         build_fail(c->b, ERROR_STATEMENT_UNSUPPORTED, "MATERIALIZED VIEWS are not supported yet");
@@ -201,13 +213,15 @@ static bool clear_topic(struct cursor *c)
 
 bool parse_alter(struct cursor *c)
 {
-    enum table_kind kind;
+    enum table_kind kind = TABLE_SHARED;
     if (cursor_sees_words(c, "CLEAR")) {
         return clear_topic(c);
     }
     c->at++;
-    (void)accept_kind(c, &kind);
+    bool says_kind = accept_kind(c, &kind);
     if (cursor_accept_words(c, "TABLE")) {
+        c->b->statement->as.alter_table =
+            (struct alter_table_part){.says_kind = says_kind, .kind = kind};
         return parse_alter_table(c);
     }
     if (cursor_accept_words(c, "NAMESPACE")) {
@@ -235,7 +249,6 @@ static bool drop_table(struct cursor *c, enum statement_kind statement_kind, boo
     if (!cursor_table(c, &part->table)) {
         return false;
     }
-    (void)(cursor_accept_words(c, "CASCADE") || cursor_accept_words(c, "RESTRICT"));
     return cursor_expect_end(c);
 }
 

@@ -52,8 +52,7 @@ static bool parse_storage_word(struct cursor *c, struct storage_part *part)
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (cursor_accept_words(c, words[i].word)) {
             if (*words[i].has) {
-                build_fail(c->b, ERROR_SYNTAX, "%s is given twice", words[i].word);
-                return false;
+                return build_given_twice(c->b, str_from(words[i].word));
             }
             if (!take_text(c, words[i].has, words[i].out)) {
                 return false;

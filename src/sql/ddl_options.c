@@ -27,6 +27,15 @@ static bool fail_value(struct cursor *c, const char *key, str value, const char 
     return false;
 }
 
+static bool set_option(struct cursor *c, const char *key, int64_t value, struct option_i64 *out)
+{
+    if (out->is_set) {
+        return build_given_twice(c->b, str_from(key));
+    }
+    *out = (struct option_i64){.is_set = true, .value = value};
+    return true;
+}
+
 static bool set_integer(struct cursor *c, const char *key, str value, int64_t low, int64_t high,
                         struct option_i64 *out)
 {
@@ -36,8 +45,7 @@ static bool set_integer(struct cursor *c, const char *key, str value, int64_t lo
         (void)snprintf(wanted, sizeof wanted, "%lld..%lld", (long long)low, (long long)high);
         return fail_value(c, key, value, wanted);
     }
-    *out = (struct option_i64){.is_set = true, .value = n};
-    return true;
+    return set_option(c, key, n, out);
 }
 
 static bool set_boolean(struct cursor *c, const char *key, str value, struct option_i64 *out)
@@ -46,8 +54,7 @@ static bool set_boolean(struct cursor *c, const char *key, str value, struct opt
     if (!is_true && !str_eq_nocase(value, STR_LIT("false"))) {
         return fail_value(c, key, value, "true or false");
     }
-    *out = (struct option_i64){.is_set = true, .value = is_true};
-    return true;
+    return set_option(c, key, is_true, out);
 }
 
 /* Seconds of "10s", "5 minutes", "7d", "300"; -1: none of them. */
@@ -97,8 +104,7 @@ static bool set_duration(struct cursor *c, const char *key, str value, struct op
     if (seconds <= 0) {
         return fail_value(c, key, value, "a time such as '10s', '5 minutes' or '7d'");
     }
-    *out = (struct option_i64){.is_set = true, .value = seconds};
-    return true;
+    return set_option(c, key, seconds, out);
 }
 
 bool parse_access_level(struct cursor *c, bool allows_dba, enum access_level *out)
@@ -202,6 +208,9 @@ static bool with_flush_policy(struct cursor *c, struct create_table_part *part)
 
 static bool with_storage_id(struct cursor *c, struct create_table_part *part)
 {
+    if (part->options.storage_id.n > 0) {
+        return build_given_twice(c->b, STR_LIT("STORAGE_ID"));
+    }
     return parse_value(c, &part->options.storage_id);
 }
 
@@ -230,8 +239,7 @@ static bool parse_retention(struct cursor *c, struct option_i64 *out)
         return false;
     }
     if (str_eq_nocase(value, STR_LIT("off"))) {
-        *out = (struct option_i64){.is_set = true, .value = 0};
-        return true;
+        return set_option(c, "DELETED_RETENTION", 0, out);
     }
     return set_duration(c, "DELETED_RETENTION", value, out);
 }
@@ -284,6 +292,9 @@ static bool with_max_buffer(struct cursor *c, struct create_table_part *part)
 
 static bool with_access_level(struct cursor *c, struct create_table_part *part)
 {
+    if (part->options.access_level != ACCESS_UNSAID) {
+        return build_given_twice(c->b, STR_LIT("ACCESS_LEVEL"));
+    }
     return parse_access_level(c, true, &part->options.access_level);
 }
 
@@ -299,9 +310,8 @@ static bool with_bloom_filter(struct cursor *c, struct create_table_part *part)
     if (!is_off && (!str_to_double(value, &rate) || !(rate >= 0.0001 && rate <= 0.5))) {
         return fail_value(c, "BLOOM_FILTER_FPP", value, "0.0001..0.5 or 'off'");
     }
-    part->options.bloom_filter_ppm =
-        (struct option_i64){.is_set = true, .value = (int64_t)(rate * PPM + 0.5)};
-    return true;
+    return set_option(c, "BLOOM_FILTER_FPP", (int64_t)(rate * PPM + 0.5),
+                      &part->options.bloom_filter_ppm);
 }
 
 static bool parse_option(struct cursor *c, struct create_table_part *part)
@@ -363,7 +373,10 @@ static bool parse_with(struct cursor *c, struct create_table_part *part)
 static bool parse_location(struct cursor *c, struct create_table_part *part)
 {
     if (cursor_accept_words(c, "REFERENCE")) {
-        return cursor_text(c, &part->options.storage_id);
+        return cursor_sees(c, TK_STRING) ? with_storage_id(c, part) : cursor_unexpected(c);
+    }
+    if (part->options.has_location) {
+        return build_given_twice(c->b, STR_LIT("LOCATION"));
     }
     if (!cursor_text(c, &part->options.location)) {
         return false;

@@ -274,6 +274,24 @@ static enum constraint_answer constraint_answer(bool is_parsed)
     return is_parsed ? CONSTRAINT_TAKEN : CONSTRAINT_FAILED;
 }
 
+static bool set_nullable(struct cursor *c, struct column_def *out, bool is_nullable)
+{
+    if (out->says_nullability && out->is_nullable != is_nullable) {
+        build_fail(c->b, ERROR_SYNTAX, "column '" STR_FMT "' is said to be NULL and NOT NULL",
+                   STR(out->name));
+        return false;
+    }
+    out->is_nullable = is_nullable && !out->is_primary_key;
+    out->says_nullability = true;
+    return true;
+}
+
+static bool parse_only_default(struct cursor *c, struct column_def *out)
+{
+    return out->default_kind == DEFAULT_NONE ? parse_default(c, out)
+                                             : build_given_twice(c->b, STR_LIT("DEFAULT"));
+}
+
 static enum constraint_answer parse_constraint(struct cursor *c, struct column_def *out)
 {
     str name;
@@ -281,17 +299,15 @@ static enum constraint_answer parse_constraint(struct cursor *c, struct column_d
         return constraint_answer(cursor_name(c, &name));
     }
     if (cursor_accept_words(c, "NOT NULL")) {
-        out->is_nullable = false;
-        out->says_nullability = true;
+        return constraint_answer(set_nullable(c, out, false));
     } else if (cursor_accept(c, TK_NULL)) {
-        out->is_nullable = !out->is_primary_key;
-        out->says_nullability = true;
+        return constraint_answer(set_nullable(c, out, true));
     } else if (cursor_accept_words(c, "PRIMARY KEY")) {
         make_primary_key(out);
     } else if (cursor_accept_words(c, "UNIQUE")) {
         out->is_unique = true;
     } else if (cursor_accept(c, TK_DEFAULT)) {
-        return constraint_answer(parse_default(c, out));
+        return constraint_answer(parse_only_default(c, out));
     } else if (cursor_accept_words(c, "AUTO_INCREMENT") ||
                cursor_accept_words(c, "AUTOINCREMENT") ||
                cursor_accept_words(c, "AUTO INCREMENT")) {
@@ -548,6 +564,11 @@ bool parse_create_table(struct cursor *c)
 
 static bool alter_add(struct cursor *c, struct alter_action *action)
 {
+    if (is_table_constraint(c)) {
+        build_fail(c->b, ERROR_STATEMENT_UNSUPPORTED,
+                   "ALTER TABLE ... ADD CONSTRAINT is not supported");
+        return false;
+    }
     (void)cursor_accept_words(c, "COLUMN");
     action->kind = ALTER_ADD_COLUMN;
     action->if_not_exists = cursor_accept_words(c, "IF NOT EXISTS");

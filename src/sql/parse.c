@@ -334,8 +334,30 @@ static void parse_select(struct cursor *c)
 
 /* --- one statement */
 
+/* First words of statements that PostgreSQL has and nobody asks of us: 0.4.3 reads them and says
+ * so. */
+static bool is_postgres_word(const struct cursor *c)
+{
+    static const char *const words[] = {
+        "ANALYZE", "CALL",  "CLOSE",  "COMMENT",  "COPY",     "DEALLOCATE", "DECLARE", "DISCARD",
+        "DO",      "FETCH", "GRANT",  "LISTEN",   "LOCK",     "MERGE",      "NOTIFY",  "PREPARE",
+        "REINDEX", "RESET", "REVOKE", "TRUNCATE", "UNLISTEN", "VACUUM"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (cursor_sees_words(c, words[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool parse_start(struct cursor *c)
 {
+    if (is_postgres_word(c)) {
+        str rest = text_excerpt(cursor_rest(c));
+        build_fail(c->b, ERROR_STATEMENT_UNSUPPORTED, "Unsupported statement type: " STR_FMT,
+                   STR(rest));
+        return false;
+    }
     build_fail(c->b, ERROR_STATEMENT_UNSUPPORTED,
                "unknown statement '" STR_FMT "' at line 1, column 1",
                STR(text_excerpt(cursor_here(c))));

@@ -204,6 +204,9 @@ static bool parse_option(struct cursor *c, struct subscribe_part *part)
                    STR(text_excerpt(name)));
         return false;
     }
+    if (option->is_set) {
+        return build_given_twice(c->b, name);
+    }
     option->is_set = true;
     return cursor_expect(c, TK_EQ) && cursor_integer(c, &option->value);
 }

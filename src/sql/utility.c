@@ -105,8 +105,7 @@ bool parse_explain(struct cursor *c)
     struct explain_part *part = &begin(c, STATEMENT_EXPLAIN)->as.explain;
     c->at++;
     part->is_analyze = cursor_accept_words(c, "ANALYZE");
-    (void)cursor_accept_words(c, "VERBOSE");
-    if (cursor_is_end(c)) {
+    if (cursor_is_end(c) || cursor_sees_words(c, "VERBOSE")) {
         return cursor_unexpected(c);
     }
     for (const struct token *token = c->at; token < c->end; token++) {
