@@ -1,4 +1,5 @@
-/* live/live_private.h -- the inside of this folder: what live.c keeps and subscription.c uses. */
+/* live/live_private.h -- the inside of this folder: what live.c keeps, and what live.c and client.c
+ * do for subscription.c and outbox.c. */
 #ifndef LIVE_LIVE_PRIVATE_H
 #define LIVE_LIVE_PRIVATE_H
 
@@ -117,5 +118,15 @@ void live_later(struct live_sub *sub);
 /* Listed in system.live and found by number from here on. */
 void live_list(struct live_sub *sub);
 void live_unlist(struct live_sub *sub);
+
+/* -- client.c, for subscription.c and outbox.c; the loop's thread ------------------------------ */
+
+/* Tells an error, now or when there is room. */
+void client_tell(struct live_client *client, str id, const struct live_error *error);
+void client_tell_error(struct live_client *client, str id, enum live_code code, str text);
+/* The subscription waits for room in its client's socket, behind those that do already; or not any
+ * more. */
+void client_block(struct live_sub *sub);
+void client_unblock(struct live_sub *sub);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "live/live_private.h"
+#include "live/outbox.h"
 
 /* -- states -------------------------------------------------------------------------------------
  */
@@ -104,35 +105,6 @@ static void clear_buffer(struct live_sub *sub)
     count_buffer(sub, before);
 }
 
-static void clear_outbox(struct live_sub *sub)
-{
-    while (sub->outbox != NULL) {
-        struct outgoing *out = sub->outbox;
-        sub->outbox = out->next;
-        payload_give(out->payload);
-        mem_free(out);
-    }
-    sub->outbox_last = NULL;
-}
-
-static void unblock(struct live_sub *sub)
-{
-    struct live_client *client = sub->client;
-    struct live_sub *before = NULL;
-    if (!sub->is_blocked) {
-        return;
-    }
-    for (struct live_sub *at = client->blocked; at != sub; at = at->blocked_next) {
-        before = at;
-    }
-    *(before != NULL ? &before->blocked_next : &client->blocked) = sub->blocked_next;
-    if (client->blocked_last == sub) {
-        client->blocked_last = before;
-    }
-    sub->blocked_next = NULL;
-    sub->is_blocked = false;
-}
-
 void sub_end(struct live_sub *sub)
 {
     if (sub->state == SUB_ENDED) {
@@ -146,14 +118,14 @@ void sub_end(struct live_sub *sub)
         sub->page = NULL;
     }
     loop_timer_cancel(sub->loop->loop, &sub->retry);
-    unblock(sub);
+    client_unblock(sub);
     if (sub->feed != NULL) {
         live_detach(sub);
     }
     if (sub->info != NULL) {
         live_unlist(sub);
     }
-    clear_outbox(sub);
+    outbox_clear(sub);
     clear_buffer(sub);
     buffer_release(&sub->buffer);
     (void)map_remove(&client->subs, sub->id);
@@ -166,64 +138,6 @@ void sub_end(struct live_sub *sub)
 /* -- errors -------------------------------------------------------------------------------------
  */
 
-struct live_note {
-    struct live_note *next;
-    struct payload *payload;
-    str id;
-};
-
-static void note_free(struct live_note *note)
-{
-    payload_give(note->payload);
-    mem_free((void *)(uintptr_t)note->id.p);
-    mem_free(note);
-}
-
-/* Tells an error, now or when there is room. */
-static void tell(struct live_client *client, str id, const struct live_error *error)
-{
-    struct payload *payload = payload_error(error, client->wants_hints);
-    if (client->notes == NULL) {
-        status result = client->ops->send(client, id, payload);
-        if (result.code != STATUS_FULL) {
-            payload_give(payload);
-            return;
-        }
-    }
-    if (client->note_count >= SUB_NOTES_MAX) {
-        payload_give(payload);
-        client->ops->overloaded(client);
-        return;
-    }
-    struct live_note *note = mem_alloc_zeroed(sizeof *note);
-    note->payload = payload;
-    note->id = str_of(mem_copy(id.p, id.n), id.n);
-    *(client->notes_last != NULL ? &client->notes_last->next : &client->notes) = note;
-    client->notes_last = note;
-    client->note_count++;
-}
-
-static void tell_error(struct live_client *client, str id, enum live_code code, str text)
-{
-    struct live_error error = live_error_make(code, text);
-    tell(client, id, &error);
-}
-
-static bool send_notes(struct live_client *client)
-{
-    while (client->notes != NULL) {
-        struct live_note *note = client->notes;
-        if (client->ops->send(client, note->id, note->payload).code == STATUS_FULL) {
-            return false;
-        }
-        client->notes = note->next;
-        client->note_count--;
-        note_free(note);
-    }
-    client->notes_last = NULL;
-    return true;
-}
-
 static void fail(struct live_sub *sub, const struct live_error *error)
 {
     struct live_client *client = sub->client;
@@ -231,7 +145,7 @@ static void fail(struct live_sub *sub, const struct live_error *error)
     log_debug("live", "failed", "subscription=%llu code=%s", (unsigned long long)sub->number,
               live_code_name(error->code));
     sub_end(sub);
-    tell(client, sub->id, error);
+    client_tell(client, sub->id, error);
     sub_give(sub);
 }
 
@@ -239,57 +153,6 @@ void sub_fail(struct live_sub *sub, enum live_code code, str message)
 {
     struct live_error error = live_error_make(code, message);
     fail(sub, &error);
-}
-
-/* The code and text of an error that everybody may read as it stands; false: it is none of those.
- */
-static bool is_told(const struct error *err, struct arena *arena, struct live_error *out)
-{
-    switch (err->id) {
-    case ERROR_SYNTAX:
-    case ERROR_INVALID_SQL:
-    case ERROR_BATCH_PARSE:
-    case ERROR_SQL_TOO_LONG:
-    case ERROR_STATEMENT_UNSUPPORTED:
-    case ERROR_COLUMN_NOT_FOUND:
-    case ERROR_COERCION:
-    case ERROR_LIMIT:
-        *out = live_error_make(LIVE_CODE_INVALID_SQL,
-                               arena_format(arena, "Invalid SQL: %s", err->text));
-        return true;
-    case ERROR_TABLE_NOT_FOUND:
-        *out = live_error_make(LIVE_CODE_NOT_FOUND,
-                               arena_format(arena, "Not found: Table not found: %s", err->text));
-        return true;
-    case ERROR_PERMISSION_DENIED:
-    case ERROR_UNAUTHORIZED:
-        *out = live_error_make(LIVE_CODE_UNAUTHORIZED,
-                               arena_format(arena, "%s%s", error_row(err->id)->prefix, err->text));
-        return true;
-    case ERROR_NOT_IMPLEMENTED:
-        *out = live_error_make(LIVE_CODE_UNSUPPORTED,
-                               arena_format(arena, "Unsupported: %s", err->text));
-        return true;
-    default:
-        return false;
-    }
-}
-
-struct live_error live_error_of(const struct error *err, enum role role, struct arena *arena)
-{
-    const struct error_row *row = error_row(err->id);
-    bool is_admin = role == ROLE_DBA || role == ROLE_SYSTEM;
-    struct live_error told;
-    if (!is_told(err, arena, &told)) {
-        if (!row->shown && !is_admin) {
-            return live_error_make(LIVE_CODE_SUBSCRIPTION_FAILED,
-                                   STR_LIT("the subscription failed"));
-        }
-        told = live_error_make(LIVE_CODE_SUBSCRIPTION_FAILED,
-                               arena_format(arena, "%s%s", row->prefix, err->text));
-    }
-    told.hint = row->hint; /* it knows more than the code does */
-    return told;
 }
 
 static void fail_with(struct live_sub *sub, const struct error *err)
@@ -308,62 +171,6 @@ static void fail_as(struct live_sub *sub, enum live_code code, const struct erro
     arena_init(&arena);
     sub_fail(sub, code, live_error_of(err, sub->client->role, &arena).text);
     arena_release(&arena);
-}
-
-/* -- sending ------------------------------------------------------------------------------------
- */
-
-static void block(struct live_sub *sub)
-{
-    struct live_client *client = sub->client;
-    if (!sub->is_blocked) {
-        sub->is_blocked = true;
-        sub->blocked_next = NULL;
-        *(client->blocked_last != NULL ? &client->blocked_last->blocked_next : &client->blocked) =
-            sub;
-        client->blocked_last = sub;
-    }
-}
-
-/* The outbox owns the payload. */
-static void put_out(struct live_sub *sub, struct payload *payload)
-{
-    struct outgoing *out = mem_alloc_zeroed(sizeof *out);
-    out->payload = payload;
-    *(sub->outbox_last != NULL ? &sub->outbox_last->next : &sub->outbox) = out;
-    sub->outbox_last = out;
-}
-
-static void note_event(struct live_sub *sub)
-{
-    struct live *live = sub->loop->live;
-    (void)atomic_count_add(&live->events, 1);
-    (void)atomic_count_add(&sub->info->changes, 1);
-    atomic_count_set(&sub->info->last_update_us, (uint64_t)clock_wall_us(live->options.clock));
-}
-
-/* False: the socket is full; the subscription waits for room. */
-static bool send_outbox(struct live_sub *sub)
-{
-    struct live_client *client = sub->client;
-    while (sub->outbox != NULL) {
-        struct outgoing *out = sub->outbox;
-        if (out->next != NULL) {
-            client->ops->cork(client);
-        }
-        if (client->ops->send(client, sub->id, out->payload).code == STATUS_FULL) {
-            block(sub);
-            return false;
-        }
-        if (out->payload->message == LIVE_CHANGE) {
-            note_event(sub);
-        }
-        sub->outbox = out->next;
-        sub->outbox_last = sub->outbox != NULL ? sub->outbox_last : NULL;
-        payload_give(out->payload);
-        mem_free(out);
-    }
-    return true;
 }
 
 /* -- loading ------------------------------------------------------------------------------------
@@ -448,55 +255,20 @@ static void retry_page(void *context)
     start_page(context);
 }
 
-static void append_batch_control(struct buf *out, const struct live_sub *sub, uint64_t last_seq,
-                                 bool has_more)
-{
-    const char *state = !has_more ? "ready" : sub->batch_num == 0 ? "loading" : "loading_batch";
-    buf_append_format(out, "\"batch_control\":{\"batch_num\":%u,\"has_more\":%s,\"status\":\"%s\"",
-                      sub->batch_num, has_more ? "true" : "false", state);
-    buf_append_c(out, ",\"last_seq_id\":");
-    if (last_seq > 0) {
-        buf_append_u64_text(out, last_seq);
-    } else {
-        buf_append_c(out, "null");
-    }
-    buf_append_byte(out, '}');
-}
-
-static void put_ack(struct live_sub *sub, uint64_t last_seq, bool has_more)
-{
-    struct payload *payload = payload_create(LIVE_ACK);
-    buf_append_c(&payload->tail, "\"total_rows\":0,");
-    append_batch_control(&payload->tail, sub, last_seq, has_more);
-    buf_append_c(&payload->tail, ",\"schema\":");
-    projection_append_schema(&payload->tail, &sub->plan->projection);
-    put_out(sub, payload);
-}
-
-static void put_batch(struct live_sub *sub, str rows, uint64_t last_seq, bool has_more)
-{
-    struct payload *payload = payload_create(LIVE_BATCH);
-    buf_append_c(&payload->tail, "\"rows\":[");
-    buf_append_str(&payload->tail, rows);
-    buf_append_c(&payload->tail, "],");
-    append_batch_control(&payload->tail, sub, last_seq, has_more);
-    put_out(sub, payload);
-}
-
 static void put_page(struct live_sub *sub, struct page *page)
 {
     struct live *live = sub->loop->live;
     (void)atomic_count_add(&live->pages, 1);
     (void)atomic_count_add(&live->rows, page->row_count + page->change_count);
     if (sub->state == SUB_LOADING && sub->batch_num == 0) {
-        put_ack(sub, page->last_seq, page->has_more);
+        outbox_put_ack(sub, page->last_seq, page->has_more);
     }
     for (unsigned i = 0; i < page->change_count; i++) {
-        put_out(sub, page->changes[i].payload);
+        outbox_put(sub, page->changes[i].payload);
     }
     page->change_count = 0;
     if (sub->state == SUB_LOADING) {
-        put_batch(sub, buf_str(&page->rows), page->last_seq, page->has_more);
+        outbox_put_batch(sub, buf_str(&page->rows), page->last_seq, page->has_more);
         sub->batch_num++;
     }
     sub->page_after = page->last_seq > 0 ? page->last_seq : page->after;
@@ -612,44 +384,6 @@ static void after_page(struct live_sub *sub)
     }
 }
 
-/* The message of a buffered change. NULL: it was told as an error. */
-static struct payload *encode_entry(struct live_sub *sub, const struct buffer_entry *entry)
-{
-    const struct live_plan *plan = sub->plan;
-    struct catalog *catalog = sub->loop->live->options.catalog;
-    unsigned width = expression_width(plan->schema);
-    struct arena arena;
-    struct error err;
-    arena_init(&arena);
-    struct value *row = ARENA_ARRAY(&arena, struct value, width);
-    struct value *base = ARENA_ARRAY(&arena, struct value, width);
-    struct event event = {.kind = buffer_entry_kind(entry, plan->kind),
-                          .row = row,
-                          .seq = entry->seq,
-                          .old_seq = plan->kind == TABLE_STREAM ? entry->row_seq : entry->base_seq,
-                          .owner = plan->session.user_id};
-    struct payload *payload = payload_create(LIVE_CHANGE);
-    status result =
-        expression_load_row(catalog, plan->schema, entry->row, entry->seq, &arena, row, &err);
-    if (status_ok(result) && event.kind == EVENT_UPDATE && entry->base.n > 0) {
-        result = expression_load_row(catalog, plan->schema, entry->base, entry->base_seq, &arena,
-                                     base, &err);
-        event.old = base;
-    }
-    if (status_ok(result)) {
-        result = event_append_change(&payload->tail, &plan->projection, &event, &err);
-    }
-    if (!status_ok(result)) {
-        payload_give(payload);
-        payload = NULL;
-        tell_error(
-            sub->client, sub->id, LIVE_CODE_CONVERSION_ERROR,
-            arena_format(&arena, "row version %llu: %s", (unsigned long long)entry->seq, err.text));
-    }
-    arena_release(&arena);
-    return payload;
-}
-
 /* Sends buffered changes, a turn's worth at most. */
 static void send_buffer(struct live_sub *sub)
 {
@@ -661,16 +395,13 @@ static void send_buffer(struct live_sub *sub)
         size_t before = sub->buffer.bytes;
         struct buffer_entry *entry = buffer_pop(&sub->buffer);
         count_buffer(sub, before);
-        struct payload *payload = encode_entry(sub, entry);
+        outbox_put_change(sub, entry);
         sub->done_seq = entry->seq; /* the outbox is sent before anything else */
         buffer_entry_free(entry);
-        if (payload != NULL) {
-            put_out(sub, payload);
-        }
         if (sub->buffer.count > 0) {
             sub->client->ops->cork(sub->client);
         }
-        if (!send_outbox(sub)) {
+        if (!outbox_send(sub)) {
             return;
         }
     }
@@ -688,7 +419,7 @@ void sub_pump(struct live_sub *sub)
         }
         return;
     }
-    if (!send_outbox(sub)) {
+    if (!outbox_send(sub)) {
         return;
     }
     if (sub->page_ended) {
@@ -701,7 +432,28 @@ void sub_pump(struct live_sub *sub)
     }
 }
 
-/* -- subscribing --------------------------------------------------------------------------------
+void sub_next_batch(struct live_sub *sub, bool has_after, uint64_t after)
+{
+    if (!is_paged(sub)) {
+        return; /* the server continues by itself */
+    }
+    if (sub->state == SUB_WAITING) {
+        /* `last_seq_id` is a JSON number: clients that keep numbers as doubles echo it rounded. */
+        bool is_ours = has_after && (double)after == (double)sub->page_after;
+        sub->page_after = is_ours ? sub->page_after : has_after ? after : 0;
+        sub_move(sub, SUB_LOADING);
+        start_page(sub);
+    } else if (sub->state == SUB_LOADING) {
+        client_tell_error(sub->client, sub->id, LIVE_CODE_BATCH_FETCH_FAILED,
+                          STR_LIT("the batch before this one is still being loaded"));
+    } else if (sub->state != SUB_PREPARING) {
+        outbox_put_batch(sub, (str){0}, 0, false);
+        sub->batch_num++;
+        sub_pump(sub);
+    }
+}
+
+/* -- beginning ----------------------------------------------------------------------------------
  */
 
 static void start(struct live_sub *sub)
@@ -709,7 +461,7 @@ static void start(struct live_sub *sub)
     live_list(sub);
     sub->done_seq = sub->high;
     if (!sub->request.has_options) {
-        put_ack(sub, 0, false);
+        outbox_put_ack(sub, 0, false);
         sub_move(sub, SUB_LIVE);
         sub_pump(sub);
         return;
@@ -729,41 +481,8 @@ static void attach(struct live_sub *sub)
     }
 }
 
-static bool check_request(struct live_client *client, const struct live_request *request)
+void sub_open(struct live_client *client, const struct live_request *request)
 {
-    if (request->id.n == 0) {
-        tell_error(client, STR_LIT("invalid_subscription"), LIVE_CODE_INVALID_SUBSCRIPTION_ID,
-                   STR_LIT("Subscription ID cannot be empty"));
-        return false;
-    }
-    if (client->subs.count >= LIMIT_SUBSCRIPTIONS_PER_CONNECTION) {
-        tell_error(client, request->id, LIVE_CODE_SUBSCRIPTION_LIMIT_EXCEEDED,
-                   STR_LIT("Maximum subscriptions reached"));
-        return false;
-    }
-    uint32_t batch = request->has_batch_size && request->batch_size > 0 ? request->batch_size
-                                                                        : PAGE_ROWS_DEFAULT;
-    if (request->has_options && request->has_last_rows && request->last_rows > batch) {
-        char text[160];
-        (void)snprintf(text, sizeof text,
-                       "last_rows (%u) cannot exceed batch_size (%u); paginated last_rows replay "
-                       "is not supported",
-                       request->last_rows, batch);
-        tell_error(client, request->id, LIVE_CODE_UNSUPPORTED, str_from(text));
-        return false;
-    }
-    return true;
-}
-
-void live_subscribe(struct live_client *client, const struct live_request *request)
-{
-    struct live_sub *old = map_find(&client->subs, request->id);
-    if (old != NULL) {
-        sub_end(old);
-    }
-    if (!check_request(client, request)) {
-        return;
-    }
     struct live *live = client->loop->live;
     struct live_sub *sub = sub_create(client, request);
     (void)map_put(&client->subs, sub->id, sub);
@@ -922,7 +641,7 @@ static void tell_bad_row(struct live_sub *sub, const struct error *err)
     char text[ERROR_TEXT_MAX + 64];
     (void)snprintf(text, sizeof text, "row version %llu: %s",
                    (unsigned long long)sub->feed->change->seq, err->text);
-    tell_error(sub->client, sub->id, LIVE_CODE_CONVERSION_ERROR, str_from(text));
+    client_tell_error(sub->client, sub->id, LIVE_CODE_CONVERSION_ERROR, str_from(text));
 }
 
 static bool send_change(struct live_sub *sub, enum verdict verdict)
@@ -940,12 +659,12 @@ static bool send_change(struct live_sub *sub, enum verdict verdict)
     if (sub->is_blocked || client->ops->send(client, sub->id, payload).code == STATUS_FULL) {
         sub->done_seq = seq - 1; /* all before it was told, or did not concern the client */
         sub_move(sub, SUB_CATCHING_UP);
-        block(sub);
+        client_block(sub);
         keep_change(sub, verdict == VERDICT_LEAVE);
         return false;
     }
     sub->done_seq = seq;
-    note_event(sub);
+    outbox_note_event(sub);
     return true;
 }
 
@@ -977,113 +696,4 @@ bool sub_change(struct live_sub *sub)
     }
     keep_change(sub, verdict == VERDICT_LEAVE);
     return false;
-}
-
-/* -- clients ------------------------------------------------------------------------------------
- */
-
-void live_client_init(struct live_client *client, struct live_loop *loop,
-                      const struct live_client_ops *ops, str user_id, enum role role,
-                      str connection_id)
-{
-    *client = (struct live_client){
-        .ops = ops, .loop = loop, .user_id = user_id, .role = role, .connection_id = connection_id};
-    map_init(&client->subs);
-}
-
-static struct live_sub *any_sub(struct live_client *client)
-{
-    size_t at = 0;
-    str key;
-    void *value = NULL;
-    return map_next(&client->subs, &at, &key, &value) ? value : NULL;
-}
-
-void live_client_release(struct live_client *client)
-{
-    for (struct live_sub *sub = any_sub(client); sub != NULL; sub = any_sub(client)) {
-        sub_end(sub);
-    }
-    while (client->notes != NULL) {
-        struct live_note *note = client->notes;
-        client->notes = note->next;
-        note_free(note);
-    }
-    map_release(&client->subs);
-}
-
-void live_client_touch(struct live_client *client)
-{
-    if (client->subs.count == 0) {
-        return;
-    }
-    uint64_t now_us = (uint64_t)clock_wall_us(client->loop->live->options.clock);
-    size_t at = 0;
-    str key;
-    void *value = NULL;
-    while (map_next(&client->subs, &at, &key, &value)) {
-        struct live_sub *sub = value;
-        if (sub->info != NULL) {
-            atomic_count_set(&sub->info->last_ping_us, now_us);
-        }
-    }
-}
-
-void live_client_drained(struct live_client *client)
-{
-    if (!send_notes(client)) {
-        return;
-    }
-    /* One that blocks again goes to the end. */
-    bool has_room = true;
-    while (client->blocked != NULL && has_room) {
-        struct live_sub *sub = sub_hold(client->blocked);
-        unblock(sub);
-        sub_pump(sub);
-        has_room = !sub->is_blocked;
-        sub_give(sub);
-    }
-}
-
-void live_next_batch(struct live_client *client, str id, bool has_after, uint64_t after)
-{
-    struct live_sub *sub = map_find(&client->subs, id);
-    if (sub == NULL) {
-        tell_error(client, id, LIVE_CODE_BATCH_FETCH_FAILED, STR_LIT("Subscription not found"));
-        return;
-    }
-    if (!is_paged(sub)) {
-        return; /* the server continues by itself */
-    }
-    if (sub->state == SUB_WAITING) {
-        /* `last_seq_id` is a JSON number: clients that keep numbers as doubles echo it rounded. */
-        bool is_ours = has_after && (double)after == (double)sub->page_after;
-        sub->page_after = is_ours ? sub->page_after : has_after ? after : 0;
-        sub_move(sub, SUB_LOADING);
-        start_page(sub);
-    } else if (sub->state == SUB_LOADING) {
-        tell_error(client, id, LIVE_CODE_BATCH_FETCH_FAILED,
-                   STR_LIT("the batch before this one is still being loaded"));
-    } else if (sub->state != SUB_PREPARING) {
-        put_batch(sub, (str){0}, 0, false);
-        sub->batch_num++;
-        sub_pump(sub);
-    }
-}
-
-void live_unsubscribe(struct live_client *client, str id)
-{
-    struct live_sub *sub = map_find(&client->subs, id);
-    size_t at = 0;
-    str key;
-    void *value = NULL;
-    while (sub == NULL && map_next(&client->subs, &at, &key, &value)) {
-        const struct live_sub *other = value;
-        if (other->info != NULL && str_eq(other->info->live_id, id)) {
-            sub = value;
-        }
-    }
-    if (sub != NULL) {
-        sub_end(sub);
-    }
 }

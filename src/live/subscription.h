@@ -1,5 +1,6 @@
 /* live/subscription.h -- one subscription: from the client's message to its end.
- * For:      live.c (changes), client.h (what clients ask), page.h (rows of the store).
+ * For:      live.c (changes), client.c (what clients ask), page.h (rows of the store); what it says
+ *           goes through outbox.h.
  *
  *   PREPARING --plan, no rows wanted-------------------------------------------> LIVE
  *       |                                                                        |  ^
@@ -106,6 +107,10 @@ struct live_sub {
 struct live_sub *sub_hold(struct live_sub *sub);
 void sub_give(struct live_sub *sub);
 
+/* client.c: a new one under an id that is free; whatever goes wrong is told to the client. */
+void sub_open(struct live_client *client, const struct live_request *request);
+/* The client asks for the next page. `has_after` false: from the beginning. */
+void sub_next_batch(struct live_sub *sub, bool has_after, uint64_t after);
 /* The change that its feed holds is the next event. True: a message was sent. */
 bool sub_change(struct live_sub *sub);
 /* Events were lost on the way to the loop. */
