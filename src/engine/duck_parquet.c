@@ -193,6 +193,7 @@ status duck_write_parquet(struct duck_conn *conn, const struct duck_write *write
     }
     duck_scans_close(conn);
     conn->write = NULL;
+    duck_watch_use(conn->duck);
     return outcome;
 }
 

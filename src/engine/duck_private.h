@@ -96,6 +96,7 @@ struct duck {
     struct duck_conn *watched;
     bool is_closing;
     bool is_asleep;     /* the watchdog waits for a signal */
+    bool was_used;      /* since it fell asleep */
     uint64_t purged_us; /* of the watchdog: when free memory was last given back */
     struct thread watchdog;
 };
@@ -113,6 +114,8 @@ void duck_watch_stop(struct duck *duck);
  * out. */
 void duck_watch_begin(struct duck_conn *conn, uint64_t deadline_us);
 void duck_watch_end(struct duck_conn *conn);
+/* The engine did something that is not watched: memory of it goes back a second later. */
+void duck_watch_use(struct duck *duck);
 enum duck_stop duck_watch_reason(struct duck_conn *conn);
 
 /* duck_error.c */

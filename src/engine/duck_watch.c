@@ -4,15 +4,16 @@
  * set it, since the statement's own thread is inside the engine. Touches:  the engine's interrupt
  * call, which sets a flag and takes no lock: the one call that is made while watch_lock is held, so
  * that no flag is set on a statement that came later. Threads:  one of its own; the list of running
- * statements is guarded by watch_lock. */
+ * statements is guarded by watch_lock. When the engine has been idle for a second it gives the
+ * memory back that the allocators keep. */
 #include "engine/duck_memory.h"
 #include "engine/duck_private.h"
 
 enum {
     TICK_MS = 10, /* while statements run */
     PURGE_GAP_MS = 100,
-    TICKS_BEFORE_SLEEP =
-        100, /* idle ticks before it waits for a signal: a busy server never pays one */
+    TICKS_BEFORE_SLEEP = 100, /* idle ticks before it gives memory back and waits for a signal: a
+                                 busy server never pays for either */
     WATCH_STACK_BYTES = 256 * 1024
 };
 
@@ -64,6 +65,30 @@ static void look_at_all(struct duck *duck, bool is_too_large)
     }
 }
 
+/* The engine is idle: pages that its allocator keeps go back first, which it would do only when it
+ * is used. */
+static void sleep_until_used(struct duck *duck)
+{
+    duck->is_asleep = true;
+    duck->was_used = false;
+    lock_give(&duck->watch_lock);
+    purge();
+    lock_take(&duck->watch_lock);
+    while (!duck->was_used && !duck->is_closing) {
+        cond_wait(&duck->watch_cond, &duck->watch_lock);
+    }
+    duck->is_asleep = false;
+}
+
+/* Under watch_lock. */
+static void wake(struct duck *duck)
+{
+    duck->was_used = true;
+    if (duck->is_asleep) {
+        cond_signal(&duck->watch_cond);
+    }
+}
+
 static void *watch(void *argument)
 {
     struct duck *duck = argument;
@@ -80,9 +105,7 @@ static void *watch(void *argument)
             idle_ticks++;
         }
         if (idle_ticks > TICKS_BEFORE_SLEEP) {
-            duck->is_asleep = true;
-            cond_wait(&duck->watch_cond, &duck->watch_lock);
-            duck->is_asleep = false;
+            sleep_until_used(duck);
             idle_ticks = 0;
         } else {
             (void)cond_wait_ms(&duck->watch_cond, &duck->watch_lock, TICK_MS);
@@ -121,9 +144,14 @@ void duck_watch_begin(struct duck_conn *conn, uint64_t deadline_us)
     conn->stop = DUCK_STOP_NONE;
     conn->next_watched = duck->watched;
     duck->watched = conn;
-    if (duck->is_asleep) {
-        cond_signal(&duck->watch_cond);
-    }
+    wake(duck);
+    lock_give(&duck->watch_lock);
+}
+
+void duck_watch_use(struct duck *duck)
+{
+    lock_take(&duck->watch_lock);
+    wake(duck);
     lock_give(&duck->watch_lock);
 }
 
