@@ -156,16 +156,7 @@ TEST(row_write_under_an_old_schema_version_conflicts)
     world_open(&w);
     struct world_part part;
     part_open(&w, w.table, "", &part);
-    struct column columns[3];
-    memcpy(columns, part.schema->columns, 2 * sizeof columns[0]);
-    columns[2] = (struct column){.name = STR_LIT("extra"),
-                                 .type = {.id = TYPE_INT},
-                                 .is_nullable = true,
-                                 .absent_value = value_int(TYPE_INT, 42)};
-    const struct table_change change = {
-        .id = w.table, .expected_version = 1, .columns = columns, .column_count = 3};
-    uint32_t version = 0;
-    EXPECT_OK(catalog_alter_table(w.catalog, &change, &version, &w.err), &w.err);
+    world_add_extra(&w, value_int(TYPE_INT, 42));
     uint64_t seq = 0;
     EXPECT_STATUS(part_insert(&part, 1, "a", &seq, &w.err), CONFLICT);
     part_close(&part);

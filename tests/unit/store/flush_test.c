@@ -95,19 +95,7 @@ TEST(flush_run_of_a_table_altered_meanwhile_starts_again)
     EXPECT_OK(world_insert(&w, 1, "a"), &w.err);
     struct flush *flush = world_flush(&w);
     flush_until(flush, FLUSH_PLACED);
-    struct world_part part;
-    part_open(&w, w.table, "", &part);
-    struct column columns[3];
-    memcpy(columns, part.schema->columns, 2 * sizeof columns[0]);
-    columns[2] = (struct column){.name = STR_LIT("extra"),
-                                 .type = {.id = TYPE_INT},
-                                 .is_nullable = true,
-                                 .absent_value = value_null(type_of(TYPE_INT))};
-    const struct table_change change = {
-        .id = w.table, .expected_version = 1, .columns = columns, .column_count = 3};
-    uint32_t version = 0;
-    EXPECT_OK(catalog_alter_table(w.catalog, &change, &version, &w.err), &w.err);
-    part_close(&part);
+    world_add_extra(&w, value_null(type_of(TYPE_INT)));
     flush_until(flush, FLUSH_STATE_COUNT);
     struct flush_result result;
     EXPECT_STATUS(flush_outcome(flush, &result, &w.err), CONFLICT);

@@ -273,19 +273,7 @@ TEST(rows_of_an_older_schema_version_show_the_new_columns_absent_value)
     EXPECT_OK(world_insert(&w, 1, "cold"), &w.err);
     (void)flush_finish(world_flush(&w));
     EXPECT_OK(world_insert(&w, 2, "hot"), &w.err);
-    struct world_part part;
-    part_open(&w, w.table, "", &part);
-    struct column columns[3];
-    memcpy(columns, part.schema->columns, 2 * sizeof columns[0]);
-    columns[2] = (struct column){.name = STR_LIT("extra"),
-                                 .type = {.id = TYPE_INT},
-                                 .is_nullable = true,
-                                 .absent_value = value_int(TYPE_INT, 42)};
-    const struct table_change change = {
-        .id = w.table, .expected_version = 1, .columns = columns, .column_count = 3};
-    uint32_t version = 0;
-    EXPECT_OK(catalog_alter_table(w.catalog, &change, &version, &w.err), &w.err);
-    part_close(&part);
+    world_add_extra(&w, value_int(TYPE_INT, 42));
     for (int round = 0; round < 2;
          round++) { /* hot and cold; then all cold, merged under version 2 */
         struct reading r;

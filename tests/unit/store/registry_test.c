@@ -20,24 +20,9 @@ static void insert_rows(struct world *w, table_id table, const char *user, int c
 /* A USER table with a flush policy. */
 static table_id create_table(struct world *w, uint32_t rows, uint32_t interval_s)
 {
-    const struct column columns[] = {
-        {.name = STR_LIT("id"),
-         .type = {.id = TYPE_BIGINT},
-         .is_primary_key = true,
-         .absent_value = {.type = {.id = TYPE_BIGINT}, .is_null = true}},
-        {.name = STR_LIT("v"),
-         .type = {.id = TYPE_TEXT},
-         .is_nullable = true,
-         .absent_value = {.type = {.id = TYPE_TEXT}, .is_null = true}},
-    };
-    const struct table_spec spec = {.namespace_name = STR_LIT("app"),
-                                    .name = STR_LIT("u"),
-                                    .kind = TABLE_USER,
-                                    .flush = {rows, interval_s},
-                                    .columns = columns,
-                                    .column_count = 2};
-    table_id id = {0};
-    EXPECT_OK(catalog_create_table(w->catalog, &spec, &id, &w->err), &w->err);
+    w->flush = (struct flush_policy){rows, interval_s};
+    table_id id = world_create_table(w, "u", TABLE_USER, 0, false);
+    w->flush = (struct flush_policy){0};
     return id;
 }
 

@@ -357,20 +357,6 @@ TEST(staged_stream_rows_are_refused)
 /* -- UNIQUE --------------------------------------------------------------------------------------
  */
 
-static void make_unique(struct world *w)
-{
-    struct world_part part;
-    part_open(w, w->table, "", &part);
-    struct column columns[2];
-    memcpy(columns, part.schema->columns, sizeof columns);
-    columns[1].is_unique = true;
-    const struct table_change change = {
-        .id = w->table, .expected_version = 1, .columns = columns, .column_count = 2};
-    uint32_t version = 0;
-    EXPECT_OK(catalog_alter_table(w->catalog, &change, &version, &w->err), &w->err);
-    part_close(&part);
-}
-
 /* Does another key of the transaction have the text? */
 static bool is_taken(const struct contents *now, unsigned id, const char *text)
 {
@@ -432,7 +418,7 @@ TEST(staged_add_refuses_a_unique_value_exactly_when_another_live_row_has_it)
 {
     struct world w = {0};
     world_open(&w);
-    make_unique(&w);
+    world_make_unique(&w);
     struct rng rng;
     rng_init(&rng, 20261123);
     struct contents committed = {0};
@@ -466,7 +452,7 @@ TEST(staged_add_lets_unique_values_change_places_and_takes_a_failed_change_back)
 {
     struct world w = {0};
     world_open(&w);
-    make_unique(&w);
+    world_make_unique(&w);
     EXPECT_OK(world_insert(&w, 1, "a"), &w.err);
     EXPECT_OK(world_insert(&w, 2, "b"), &w.err);
     struct contents committed = {0};
@@ -490,7 +476,7 @@ TEST(commit_of_a_transaction_has_the_last_word_on_a_unique_value)
 {
     struct world w = {0};
     world_open(&w);
-    make_unique(&w);
+    world_make_unique(&w);
     struct contents none = {0};
     struct transaction t;
     begin(&w, &none, &t);

@@ -11,16 +11,7 @@ static void open_unique(void)
 {
     w = (struct world){0};
     world_open(&w);
-    struct world_part part;
-    part_open(&w, w.table, "", &part);
-    struct column columns[2];
-    memcpy(columns, part.schema->columns, sizeof columns);
-    columns[1].is_unique = true;
-    const struct table_change change = {
-        .id = w.table, .expected_version = 1, .columns = columns, .column_count = 2};
-    uint32_t version = 0;
-    EXPECT_OK(catalog_alter_table(w.catalog, &change, &version, &w.err), &w.err);
-    part_close(&part);
+    world_make_unique(&w);
 }
 
 /* The id of the row that has the value; 0: none. */

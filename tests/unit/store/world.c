@@ -114,6 +114,7 @@ table_id world_create_table(struct world *w, const char *name, enum table_kind k
     const struct table_spec spec = {.namespace_name = STR_LIT("app"),
                                     .name = str_from(name),
                                     .kind = kind,
+                                    .flush = w->flush,
                                     .ttl_s = ttl_s,
                                     .deleted_retention_s = w->deleted_retention_s,
                                     .location = str_from(w->location != NULL ? w->location : ""),
@@ -538,4 +539,37 @@ struct compact_result compact_finish(struct compact *compact)
     EXPECT_OK(compact_outcome(compact, &result, &err), &err);
     compact_destroy(compact);
     return result;
+}
+
+static void alter_columns(struct world *w, const struct column *columns, unsigned count)
+{
+    const struct table_change change = {
+        .id = w->table, .expected_version = 1, .columns = columns, .column_count = count};
+    uint32_t version = 0;
+    EXPECT_OK(catalog_alter_table(w->catalog, &change, &version, &w->err), &w->err);
+}
+
+void world_add_extra(struct world *w, struct value absent)
+{
+    struct world_part part;
+    part_open(w, w->table, "", &part);
+    struct column columns[3];
+    memcpy(columns, part.schema->columns, 2 * sizeof columns[0]);
+    columns[2] = (struct column){.name = STR_LIT("extra"),
+                                 .type = {.id = TYPE_INT},
+                                 .is_nullable = true,
+                                 .absent_value = absent};
+    alter_columns(w, columns, 3);
+    part_close(&part);
+}
+
+void world_make_unique(struct world *w)
+{
+    struct world_part part;
+    part_open(w, w->table, "", &part);
+    struct column columns[2];
+    memcpy(columns, part.schema->columns, sizeof columns);
+    columns[1].is_unique = true;
+    alter_columns(w, columns, 2);
+    part_close(&part);
 }

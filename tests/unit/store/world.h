@@ -32,6 +32,7 @@ struct world {
     table_id table;              /* app.t: SHARED, id BIGINT key, v TEXT */
     const char *location;        /* of the tables that are made from now on; NULL: none */
     int64_t deleted_retention_s; /* of the tables that are made from now on, and so the next */
+    struct flush_policy flush;   /* likewise */
     uint32_t max_buffer;
     bool is_ephemeral;
     struct error err;
@@ -49,6 +50,10 @@ void world_power_cut(struct world *w, struct rng *rng);
 /* A table of the given kind: id BIGINT key (is_keyless: none), v TEXT. */
 table_id world_create_table(struct world *w, const char *name, enum table_kind kind, uint32_t ttl_s,
                             bool is_keyless);
+
+/* ALTER TABLE of app.t: a third column `extra` INT, and what rows without it show; v UNIQUE. */
+void world_add_extra(struct world *w, struct value absent);
+void world_make_unique(struct world *w);
 
 /* A table in one partition, with the newest snapshot and schema, and an arena. Ended by part_close.
  */
