@@ -123,12 +123,16 @@ status catalog_bootstrap(struct catalog *catalog, const struct catalog_options *
     TRY(make_namespace(catalog, STR_LIT("default"), err));
     TRY(make_namespace(catalog, STR_LIT("dba"), err));
     if (snapshot_find_storage(&catalog->snapshot->shown, STR_LIT("local")) == NULL) {
-        struct storage_def local = {.id = STR_LIT("local"),
-                                    .name = STR_LIT("Local Filesystem"),
-                                    .type = STR_LIT("filesystem"),
-                                    .base_directory = options->cold_directory,
-                                    .shared_template = STR_LIT("{namespace}/{tableName}"),
-                                    .user_template = STR_LIT("{namespace}/{tableName}/{userId}")};
+        struct storage_def local = {
+            .id = STR_LIT("local"),
+            .name = STR_LIT("Local Filesystem"),
+            .type = STR_LIT("filesystem"),
+            .base_directory = options->cold_directory,
+            .shared_template = options->shared_template.n > 0 ? options->shared_template
+                                                              : STR_LIT("{namespace}/{tableName}"),
+            .user_template = options->user_template.n > 0
+                                 ? options->user_template
+                                 : STR_LIT("{namespace}/{tableName}/{userId}")};
         TRY(catalog_create_storage(catalog, &local, err));
     }
     TRY(follow_data_folder(catalog, options->cold_directory, err));

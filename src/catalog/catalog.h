@@ -145,7 +145,9 @@ struct catalog_options {
     const struct clock *clock;
     str root_password_hash; /* set on root when it has none yet; empty: leave */
     str cold_directory;     /* base directory of storage `local` */
-    uint32_t schema_ttl_s;  /* of the schema cache; 0: its default, as for the next */
+    str shared_template;    /* its templates when it is made; empty: the usual ones */
+    str user_template;
+    uint32_t schema_ttl_s; /* of the schema cache; 0: its default, as for the next */
     uint32_t schema_entries_max;
 };
 

@@ -27,7 +27,7 @@ const char *job_kind_name(enum job_kind kind)
 
 bool job_kind_is_recorded(enum job_kind kind)
 {
-    return kind != JOB_CACHE_SWEEP && kind != JOB_STREAM_TRIM;
+    return kind != JOB_CACHE_SWEEP && kind != JOB_STREAM_TRIM && kind != JOB_DBA_STATS;
 }
 
 const char *job_state_name(enum job_state state)

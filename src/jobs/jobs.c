@@ -42,6 +42,7 @@ struct jobs {
     uint64_t next_tick_us;
     uint64_t next_stream_tick_us;
     uint64_t next_sweep_us;
+    uint64_t next_sample_us;
     atomic_count version; /* grows under the lock, with each change of `all` and what is in it */
     unsigned thread_count;
     struct job_thread threads[];
@@ -643,15 +644,21 @@ static void schedule_cleanups(struct jobs *jobs, struct arena *arena)
     }
 }
 
+/* A job of no table. */
+static void schedule_one(struct jobs *jobs, enum job_kind kind)
+{
+    char id[JOB_ID_BYTES];
+    struct error ignored; /* EXISTS: it is under way already */
+    status result =
+        jobs_queue(jobs, kind, (table_id){0}, (str){NULL, 0}, (str){NULL, 0}, false, id, &ignored);
+    (void)result.code;
+}
+
 static void schedule_sweep(struct jobs *jobs)
 {
     const struct jobs_options *o = &jobs->options;
-    char id[JOB_ID_BYTES];
-    struct error ignored; /* EXISTS: it is under way already */
     if (o->sweep != NULL && o->has_expired(o->sweep_context)) {
-        status result = jobs_queue(jobs, JOB_CACHE_SWEEP, (table_id){0}, (str){NULL, 0},
-                                   (str){NULL, 0}, false, id, &ignored);
-        (void)result.code;
+        schedule_one(jobs, JOB_CACHE_SWEEP);
     }
 }
 
@@ -709,11 +716,18 @@ static void tick(struct jobs *jobs, uint64_t now_us)
     if (with_sweep) {
         jobs->next_sweep_us = now_us + jobs->options.sweep_tick_s * 1000000ULL;
     }
+    bool with_sample = jobs->options.sample != NULL && now_us >= jobs->next_sample_us;
+    if (with_sample) {
+        jobs->next_sample_us = now_us + jobs->options.sample_tick_s * 1000000ULL;
+    }
     jobs->is_ticking = true;
     lock_give(&jobs->lock);
     schedule(jobs, with_streams);
     if (with_sweep) {
         schedule_sweep(jobs);
+    }
+    if (with_sample) {
+        schedule_one(jobs, JOB_DBA_STATS);
     }
     lock_take(&jobs->lock);
     jobs->is_ticking = false;

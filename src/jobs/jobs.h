@@ -35,6 +35,10 @@ struct jobs_options {
     bool (*has_expired)(void *context);
     unsigned (*sweep)(void *context);
     void *sweep_context;
+    /* Called at the start and every `sample_tick_s`; may wait. NULL: nothing is sampled. */
+    status (*sample)(void *context, struct error *err);
+    void *sample_context;
+    uint32_t sample_tick_s;
 };
 
 /* Loads the records; jobs that a crash interrupted become failed ("Server restarted"). Nothing runs

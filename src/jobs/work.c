@@ -219,6 +219,9 @@ status work_run(struct work *work, bool *is_skipped, struct error *err)
     case JOB_STREAM_TRIM:
         result = evict(work, is_skipped, err);
         break;
+    case JOB_DBA_STATS:
+        result = work->options->sample(work->options->sample_context, err);
+        break;
     case JOB_CACHE_SWEEP:
         sweep(work, is_skipped);
         break;

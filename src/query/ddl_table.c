@@ -130,6 +130,7 @@ status run_create_table(struct run *run, struct error *err)
         .uses_user_storage = part->options.use_user_storage.value != 0};
     if (kind != TABLE_STREAM && spec.flush.rows == 0 && spec.flush.interval_s == 0) {
         spec.flush.rows = run->engine->limits.flush_rows_default; /* the hot tier has to end */
+        spec.flush.interval_s = run->engine->limits.flush_interval_s_default;
     }
     struct column *columns = NULL;
     TRY(columns_of(run, part, kind, &columns, &spec.column_count, err));

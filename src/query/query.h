@@ -34,9 +34,10 @@ struct query_limits {
     uint64_t engine_temp_bytes;
     uint32_t engine_concurrent_max; /* heavy statements at once; more wait, then BUSY */
     uint32_t flush_rows_default; /* flush.default_row_limit: of tables without a policy; 0: none */
-    uint32_t idempotency_keys_max;    /* of one user; 0: LIMIT_IDEMPOTENCY_KEYS */
-    uint32_t password_cost;           /* bcrypt */
-    uint32_t password_concurrent_max; /* hashed at once; 0: 1 */
+    uint32_t flush_interval_s_default; /* flush.default_time_interval, likewise */
+    uint32_t idempotency_keys_max;     /* of one user; 0: LIMIT_IDEMPOTENCY_KEYS */
+    uint32_t password_cost;            /* bcrypt */
+    uint32_t password_concurrent_max;  /* hashed at once; 0: 1 */
     uint32_t password_length_min;
     bool password_complexity;
     bool drop_namespace_restrict;

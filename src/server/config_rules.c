@@ -2,6 +2,7 @@
 #include "server/settings.h"
 
 #include "base/log.h"
+#include "sql/template.h"
 
 enum { SECRET_BYTES_MIN = 32 };
 
@@ -66,6 +67,23 @@ static status check_levels(struct loading *loading, struct error *err)
         }
     }
     return STATUS_IS_OK;
+}
+
+/* Folders of storage `local`, in today's spelling of the tokens. */
+static status check_template(struct loading *loading, const struct setting *setting, bool is_user,
+                             struct error *err)
+{
+    str *text = setting_field(loading->config, setting);
+    struct error why;
+    *text = template_normal(loading->arena, *text);
+    if (status_ok(template_check_storage(*text, is_user, &why))) {
+        return STATUS_IS_OK;
+    }
+    return config_refuse(loading, setting,
+                         arena_format(loading->arena, "\"" STR_FMT "\"", STR(*text)),
+                         is_user ? STR_LIT("folders such as {namespace}/{tableName}/{userId}")
+                                 : STR_LIT("folders such as {namespace}/{tableName}"),
+                         err);
 }
 
 static status check_words(struct loading *loading, struct error *err)
@@ -157,6 +175,8 @@ status config_check(struct loading *loading, struct error *err)
 {
     const struct config *config = loading->config;
     TRY(check_words(loading, err));
+    TRY(check_template(loading, ROW("storage.shared_tables_template"), false, err));
+    TRY(check_template(loading, ROW("storage.user_tables_template"), true, err));
     if (config->limit_query_rows > 0 &&
         config->limit_query_rows_default > config->limit_query_rows) {
         return config_refuse(loading, ROW("limits.default_query_limit"),

@@ -15,6 +15,7 @@
 #include "engine/crypto_password.h"
 #include "net/tls.h"
 #include "server/api_metrics.h"
+#include "server/dba_stats.h"
 #include "server/hooks.h"
 #include "server/routes.h"
 #include "store/recover.h"
@@ -96,6 +97,8 @@ static status open_catalog(struct server *server, struct error *err)
                                       .clock = server->clock,
                                       .cold_directory =
                                           str_from(data_dir_join(server->dir, "storage")),
+                                      .shared_template = server->config->storage_shared_template,
+                                      .user_template = server->config->storage_user_template,
                                       .schema_ttl_s = server->config->schema_cache_ttl_s,
                                       .schema_entries_max = server->config->schema_cache_entries};
     return catalog_open(&options, &server->catalog, err);
@@ -183,6 +186,7 @@ static void open_queries(struct server *server)
                                              ? config->engine_concurrent_max
                                              : server->cores,
                 .flush_rows_default = config->flush_rows_default,
+                .flush_interval_s_default = config->flush_interval_s_default,
                 .password_cost = config->auth_bcrypt_cost,
                 .transaction_timeout_s = config->transaction_timeout_s,
                 .transaction_bytes_max = config->transaction_bytes_max,
@@ -264,6 +268,9 @@ static status open_jobs(struct server *server, struct error *err)
         .has_expired = caches_have_expired,
         .sweep = sweep_caches,
         .sweep_context = server,
+        .sample = config->retention_dba_stats ? dba_stats_sample : NULL,
+        .sample_context = server,
+        .sample_tick_s = DBA_STATS_TICK_S,
     };
     return jobs_open(&options, &server->jobs, err);
 }

@@ -116,6 +116,7 @@ struct server {
     bool loops_run;
     uint16_t port;
     uint64_t started_mono_us;
+    uint64_t dba_stats_prune_us; /* monotonic; of dba_stats.c, on job threads */
 };
 
 /* Opens everything and listens on server->port; nothing is served before server_start. `config` and

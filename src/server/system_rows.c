@@ -195,6 +195,11 @@ static const struct {
     {"rate_limit.cache_ttl_seconds", NULL, "0", "forgotten when room is needed, at no other time"},
     {"jobs.wal_cleanup_interval_seconds", NULL, "0", "the store removes its logs by itself"},
     {"execution.max_parameters", NULL, "50", "fixed at 50"},
+    {"limits.max_message_size", "security.max_ws_message_size", NULL,
+     "see security.max_ws_message_size"},
+    {"stream.default_ttl_seconds", NULL, "0", "none: a STREAM table says its TTL_SECONDS"},
+    {"rate_limit.max_connections_per_ip", NULL, "0", "connections are not counted by address"},
+    {"shutdown.flush.timeout", NULL, "0", "nothing is flushed at the end"},
     {"security.max_request_body_size", "rate_limit.request_body_limit_bytes", NULL,
      "see rate_limit.request_body_limit_bytes"}};
 

@@ -272,6 +272,59 @@ test('system.settings has every name of the contract once; names of theirs say w
   for (const r of rows) assert.equal(r.category, r.name.includes('.') ? r.name.split('.')[0] : 'general', r.name);
 });
 
+test('what system.settings shows is read by the program: no setting is shown that has no effect', () => {
+  const files = fs.readdirSync('src', { recursive: true }).filter((f) => /\.[ch]$/.test(f) && !f.endsWith('server/settings.c'));
+  const text = files.map((f) => fs.readFileSync(path.join('src', f), 'utf8')).join('\n');
+  const used = [...fs.readFileSync('src/server/settings.def', 'utf8').matchAll(/^SETTING\((\w+), (\w+), "([^"]+)"/gm)].filter((m) => m[1] !== 'IGNORED');
+  assert.ok(used.length > 80);
+  assert.deepEqual(used.filter((m) => !new RegExp(`(->|\\.)${m[2]}\\b`).test(text)).map((m) => m[3]), []);
+});
+
+test('flush.default_row_limit and default_time_interval are the policy of tables that say none', async () => {
+  const settings = Object.fromEntries((await server.rows("SELECT name, value FROM system.settings WHERE name LIKE 'flush.default%'")).map((r) => [r.name, Number(r.value)]));
+  const [own] = await server.rows("SELECT options FROM system.schemas WHERE table_id = 'st:secrets'");
+  assert.deepEqual(JSON.parse(own.options).flush_policy, { type: 'combined', row_limit: settings['flush.default_row_limit'], interval_seconds: settings['flush.default_time_interval'] });
+});
+
+test('the templates of the configuration are those of storage local', async () => {
+  const other = await startServer({ settings: { storage: { shared_tables_template: 'all/{namespace}/{tableName}', user_tables_template: 'own/{namespace}/{table_name}/{user_id}' } } });
+  try {
+    const [row] = await other.rows("SELECT * FROM system.storages WHERE storage_id = 'local'");
+    assert.deepEqual([row.shared_tables_template, row.user_tables_template], ['all/{namespace}/{tableName}', 'own/{namespace}/{tableName}/{userId}']);
+  } finally {
+    await other.stop();
+  }
+});
+
+test('dba.stats gets figures of system.stats when that is asked for, and loses rows that are too old', async () => {
+  const other = await startServer({ settings: { retention: { enable_dba_stats: true, dba_stats_retention_days: 7 } } });
+  try {
+    const read = () => other.rows('SELECT * FROM dba.stats ORDER BY id LIMIT 1000');
+    await eventually(async () => (await read()).length > 0, 'the first sample');
+    const rows = await read();
+    assert.ok(rows.length >= 10);
+    const now = Number((await other.exec('SELECT NOW() AS n')).rows[0][0]);
+    for (const row of rows) {
+      assert.match(row.id, new RegExp(`^\\d{13}:1:${row.metric_name}$`));
+      assert.equal(row.node_id, '1');
+      assert.ok(row.metric_value >= 0 && row.sampled_at <= now && row.sampled_at > now - 600e6);
+      assert.ok([null, 'bytes', 'percent'].includes(row.metric_unit));
+    }
+    const memory = rows.find((r) => r.metric_name === 'memory_usage_bytes');
+    assert.ok(memory.metric_value > 1e6 && memory.metric_unit === 'bytes');
+    const old = ['1', '2020-01-01T00:00:00Z'];
+    const young = ['2', new Date(Date.now() - 6 * 86400e3).toISOString()];
+    for (const [id, at] of [old, young]) await other.exec(`INSERT INTO dba.stats (id, node_id, metric_name, metric_value, sampled_at) VALUES ('${id}', 1, 'm', 1, '${at}')`);
+    await other.restart(); // removes at the first sample
+    await eventually(async () => (await other.rows("SELECT id FROM dba.stats WHERE id = '1'")).length === 0, 'the old row is removed');
+    await eventually(async () => (await read()).length >= 2 * rows.length + 1, 'the second sample');
+    assert.equal((await other.rows("SELECT id FROM dba.stats WHERE id = '2'")).length, 1);
+  } finally {
+    await other.stop();
+  }
+  assert.deepEqual(await server.rows('SELECT * FROM dba.stats'), []); // off where nobody asked
+});
+
 test('cluster, cluster_groups, datatypes, settings and the tables without rows', async () => {
   assert.deepEqual((await server.rows('SELECT cluster_id, node_id, role, status, is_self, is_leader FROM system.cluster')), [{ cluster_id: 'standalone', node_id: '1', role: 'leader', status: 'active', is_self: true, is_leader: true }]);
   const [node] = await server.rows('SELECT cpu_usage_percent, memory_mb, memory_usage_mb, hostname, os, arch FROM system.cluster');
