@@ -11,6 +11,8 @@
 #include <math.h>
 
 static const int64_t us_per_day = 86400 * 1000000LL;
+static const int64_t timestamp_us_min =
+    -9223372022400000000LL; /* 290309-12-22 BC, as the engine's */
 
 struct coercion {
     const struct value *from;
@@ -101,7 +103,8 @@ static status same(const struct coercion *c)
     return STATUS_IS_OK;
 }
 
-/* What whole numbers a type holds. */
+/* What whole numbers a type holds. Of dates and timestamps the engine takes the outermost for
+ * infinities. */
 static void integer_range(enum type_id id, int64_t *low, int64_t *high)
 {
     switch (id) {
@@ -110,9 +113,17 @@ static void integer_range(enum type_id id, int64_t *low, int64_t *high)
         *high = INT16_MAX;
         return;
     case TYPE_INT:
-    case TYPE_DATE:
         *low = INT32_MIN;
         *high = INT32_MAX;
+        return;
+    case TYPE_DATE:
+        *low = -INT32_MAX + 1;
+        *high = INT32_MAX - 1;
+        return;
+    case TYPE_TIMESTAMP:
+    case TYPE_DATETIME:
+        *low = timestamp_us_min;
+        *high = INT64_MAX - 1;
         return;
     case TYPE_TIME:
         *low = 0;
@@ -125,16 +136,18 @@ static void integer_range(enum type_id id, int64_t *low, int64_t *high)
     }
 }
 
-static status put_integer(const struct coercion *c, int64_t v)
+static bool integer_fits(enum type_id id, int64_t v)
 {
     int64_t low = 0;
     int64_t high = 0;
-    integer_range(c->to.id, &low, &high);
-    if (v < low || v > high) {
-        return refuse(c, "out of range");
-    }
+    integer_range(id, &low, &high);
+    return v >= low && v <= high;
+}
+
+static status put_integer(const struct coercion *c, int64_t v)
+{
     c->out->as.integer = v;
-    return STATUS_IS_OK;
+    return integer_fits(c->to.id, v) ? STATUS_IS_OK : refuse(c, "out of range");
 }
 
 static status integer(const struct coercion *c)
@@ -469,7 +482,16 @@ static status parse_embedding(const struct coercion *c)
 
 static status embedding_to_embedding(const struct coercion *c)
 {
-    TRY(check_dimension(c, c->from->as.text.n / sizeof(float)));
+    str floats = c->from->as.text;
+    TRY(check_dimension(c, floats.n / sizeof(float)));
+    for (size_t at = 0; at < floats.n; at += sizeof(float)) {
+        uint32_t bits = bytes_get_u32le(floats.p + at);
+        float v;
+        memcpy(&v, &bits, sizeof v);
+        if (!isfinite(v)) {
+            return refuse(c, "NaN and infinity cannot be kept");
+        }
+    }
     return same(c);
 }
 
@@ -493,6 +515,25 @@ static coerce_rule *const rules[TYPE_COUNT][TYPE_COUNT] = {
 #undef COERCE
 };
 
+/* What is computed may be what no column holds: NaN, infinities, 24:00. */
+static status check_range(const struct coercion *c)
+{
+    switch (c->to.id) {
+    case TYPE_FLOAT:
+    case TYPE_DOUBLE:
+        return isfinite(c->out->as.real) ? STATUS_IS_OK
+                                         : refuse(c, "NaN and infinity cannot be kept");
+    case TYPE_DATE:
+    case TYPE_TIME:
+    case TYPE_TIMESTAMP:
+    case TYPE_DATETIME:
+        return integer_fits(c->to.id, c->out->as.integer) ? STATUS_IS_OK
+                                                          : refuse(c, "out of range");
+    default:
+        return STATUS_IS_OK;
+    }
+}
+
 status value_coerce(const struct value *v, struct type to, str column, struct arena *arena,
                     struct value *out, struct error *err)
 {
@@ -512,6 +553,7 @@ status value_coerce(const struct value *v, struct type to, str column, struct ar
         return refuse(&coercion, "there is no conversion between these types");
     }
     TRY(rule(&coercion));
+    TRY(check_range(&coercion));
     *out = result;
     return STATUS_IS_OK;
 }

@@ -261,3 +261,26 @@ test('the same instant in other offsets is the same row in a live filter and in 
   }
   await ws.close();
 });
+
+test('what a statement computes and no column can hold is refused; the table stays readable', async () => {
+  await server.exec('CREATE TABLE app.computed (id BIGINT PRIMARY KEY, f FLOAT, d DOUBLE, t TIME, day DATE, at TIMESTAMP, e EMBEDDING(2))');
+  await server.exec("INSERT INTO app.computed VALUES (1, 1e38, 1e308, '23:00', '2026-01-01', '2026-01-01', '[1, 2]')");
+  for (const [column, made] of [['d', "CAST('NaN' AS DOUBLE)"], ['d', "CAST('-inf' AS DOUBLE)"], ['f', "CAST('NaN' AS FLOAT)"],
+    ['t', "TIME '24:00:00'"], ['day', "CAST('infinity' AS DATE)"], ['day', "CAST('-infinity' AS DATE)"],
+    ['at', "CAST(DATE '5881580-01-01' AS TIMESTAMP)"], ['e', "CAST([CAST('NaN' AS FLOAT), 1] AS FLOAT[2])"]]) {
+    for (const sql of [`INSERT INTO app.computed (id, ${column}) SELECT 2, ${made}`, `INSERT INTO app.computed (id, ${column}) VALUES (2, (SELECT ${made}))`,
+      `UPDATE app.computed SET ${column} = (SELECT ${made}) WHERE id = 1`, `UPDATE app.computed SET ${column} = (SELECT ${made}) WHERE id > 0`]) {
+      assert.equal((await server.sql(sql)).status, 400, sql);
+    }
+  }
+  for (const sql of ['UPDATE app.computed SET d = d * 10 WHERE id = 1', 'UPDATE app.computed SET d = d * 10 WHERE d > 0', 'UPDATE app.computed SET f = f * 10 WHERE id = 1']) {
+    const reply = await server.sql(sql);
+    assert.match(reply.body.error?.message ?? reply.text, /Schema coercion failed/, sql);
+  }
+  for (const [column, value] of [['at', '9223372036854775807'], ['at', '-9223372036854775807'], ['day', '2147483647'], ['day', '-2147483647']]) {
+    const reply = await server.sql(`INSERT INTO app.computed (id, ${column}) VALUES (3, ${value})`); // infinities to the SQL engine
+    assert.match(reply.body.error?.message ?? reply.text, /Schema coercion failed: column '\w+': .* out of range/, value);
+  }
+  assert.deepEqual(await server.rows('SELECT id, f, d, t, day, "at", e FROM app.computed'),
+    [{ id: '1', f: 1e38, d: 1e308, t: 82800000000, day: DAYS('2026-01-01'), at: US('2026-01-01T00:00:00Z'), e: [1, 2] }]);
+});

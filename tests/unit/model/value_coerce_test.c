@@ -49,12 +49,17 @@ static void expect_text(const char *text, enum type_id to, const char *wanted)
     expect(value_text(str_from(text)), type_of(to), wanted);
 }
 
+static void expect_refused(struct value v, struct type to)
+{
+    str found = coerced(v, to);
+    if (!str_starts_with(found, STR_LIT("! "))) {
+        test_fail(__FILE__, __LINE__, "it became " STR_FMT, STR(found));
+    }
+}
+
 static void expect_text_refused(const char *text, enum type_id to)
 {
-    str found = coerced(value_text(str_from(text)), type_of(to));
-    if (!str_starts_with(found, STR_LIT("! "))) {
-        test_fail(__FILE__, __LINE__, "'%s' became " STR_FMT, text, STR(found));
-    }
+    expect_refused(value_text(str_from(text)), type_of(to));
 }
 
 TEST(value_coerce_of_integers_keeps_what_fits)
@@ -243,6 +248,31 @@ TEST(value_coerce_of_times_and_their_numbers)
         "time of day");
     expect(value_int(TYPE_TIMESTAMP, 5), type_of(TYPE_BIGINT), "5");
     expect(value_int(TYPE_TIMESTAMP, 5), type_of(TYPE_DATETIME), "1970-01-01 00:00:00.000005");
+}
+
+TEST(value_coerce_of_what_no_column_holds_is_refused_from_the_same_type_too)
+{
+    expect(
+        value_double((double)NAN), type_of(TYPE_DOUBLE),
+        "! column 'c': DOUBLE value 'NaN' cannot become DOUBLE: NaN and infinity cannot be kept");
+    expect(value_double((double)-INFINITY), type_of(TYPE_FLOAT),
+           "! column 'c': DOUBLE value '-Infinity' cannot become FLOAT: NaN and infinity cannot be "
+           "kept");
+    expect(value_int(TYPE_TIME, 86400000000LL), type_of(TYPE_TIME),
+           "! column 'c': TIME value '24:00:00' cannot become TIME: out of range");
+    expect(value_int(TYPE_DATE, INT32_MAX - 1), type_of(TYPE_DATE), "5881580-07-10");
+    expect(value_int(TYPE_DATE, INT32_MAX), type_of(TYPE_DATE),
+           "! column 'c': DATE value '5881580-07-11' cannot become DATE: out of range");
+    expect(value_int(TYPE_INT, -INT32_MAX), type_of(TYPE_DATE),
+           "! column 'c': INT value '-2147483647' cannot become DATE: out of range");
+    expect(value_int(TYPE_BIGINT, INT64_MAX), type_of(TYPE_TIMESTAMP),
+           "! column 'c': BIGINT value '9223372036854775807' cannot become TIMESTAMP: out of "
+           "range");
+    expect_refused(value_int(TYPE_TIMESTAMP, -INT64_MAX), type_of(TYPE_DATETIME));
+    expect_refused(value_int(TYPE_DATETIME, INT64_MIN), type_of(TYPE_DATETIME));
+    static const char nan_and_one[8] = {0, 0, (char)0xC0, 0x7F, 0, 0, (char)0x80, 0x3F};
+    struct type two = {.id = TYPE_EMBEDDING, .dimension = 2};
+    expect_refused((struct value){.type = two, .as.text = {nan_and_one, 8}}, two);
 }
 
 TEST(value_coerce_of_null_is_null_of_any_type)
