@@ -48,7 +48,8 @@ int build_kind(const struct token *token, const struct token *end);
 bool grammar_takes_as_name(int kind);
 
 /* The value of a literal token: INT, BIGINT or DECIMAL(38, 0) for digits, by size; DECIMAL as
- * written; DOUBLE with an exponent or past 38 digits; TEXT. NULL: fine, else why not. */
+ * written; DOUBLE with an exponent or past 38 digits; TEXT; BYTES of X'00ff'. NULL: fine, else why
+ * not. */
 const char *literal_decode(str text, const struct token *token, struct arena *arena,
                            struct value *out);
 /* The negative of a number that literal_decode made, in the type it would have as one literal. */

@@ -138,7 +138,8 @@ static bool parse_default_literal(struct cursor *c, struct column_def *out)
 {
     bool is_negative = cursor_accept(c, TK_MINUS);
     bool has_sign = is_negative || cursor_accept(c, TK_PLUS);
-    if (cursor_is_end(c) || (has_sign && cursor_sees(c, TK_STRING))) {
+    bool is_text = cursor_sees(c, TK_STRING) || cursor_sees(c, TK_BYTES);
+    if (cursor_is_end(c) || (has_sign && is_text)) {
         return cursor_unexpected(c);
     }
     const char *wrong = literal_decode(c->b->text, c->at, c->b->arena, &out->default_value);
@@ -158,7 +159,8 @@ static bool parse_default_literal(struct cursor *c, struct column_def *out)
 static bool is_literal_next(const struct cursor *c)
 {
     return cursor_sees(c, TK_STRING) || cursor_sees(c, TK_INTEGER) || cursor_sees(c, TK_DECIMAL) ||
-           cursor_sees(c, TK_FLOAT) || cursor_sees(c, TK_MINUS) || cursor_sees(c, TK_PLUS);
+           cursor_sees(c, TK_FLOAT) || cursor_sees(c, TK_BYTES) || cursor_sees(c, TK_MINUS) ||
+           cursor_sees(c, TK_PLUS);
 }
 
 static bool parse_default_value(struct cursor *c, struct column_def *out)

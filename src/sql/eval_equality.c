@@ -84,7 +84,7 @@ static bool text_mentions(str text, str column_name)
         if (token_is_quoted(text, &token)) {
             word = str_slice(word, 1, word.n - 1);
         }
-        if (token.kind != TK_STRING && str_eq_nocase(word, column_name)) {
+        if (token.kind != TK_STRING && token.kind != TK_BYTES && str_eq_nocase(word, column_name)) {
             return true;
         }
         at = token_end(&token);

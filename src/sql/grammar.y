@@ -175,6 +175,7 @@ expr(A) ::= INTEGER(T).                      { A = build_literal(b, &T); }
 expr(A) ::= DECIMAL(T).                      { A = build_literal(b, &T); }
 expr(A) ::= FLOAT(T).                        { A = build_literal(b, &T); }
 expr(A) ::= STRING(T).                       { A = build_literal(b, &T); }
+expr(A) ::= BYTES(T).                        { A = build_literal(b, &T); }
 expr(A) ::= TRUE(T).                         { A = build_literal(b, &T); }
 expr(A) ::= FALSE(T).                        { A = build_literal(b, &T); }
 expr(A) ::= NULL(T).                         { A = build_literal(b, &T); }

@@ -70,7 +70,8 @@ again:
 
     "'" ([^'] | "''")* "'" { kind = TK_STRING; goto done; }
     [eE] "'" ([^'\\] | "''" | "\\" [^])* "'" { kind = TK_STRING; goto done; }
-    "'" | [eE] "'" { kind = LEXER_BAD_TEXT; goto done; }
+    [bBxX] "'" [^']* "'" { kind = TK_BYTES; goto done; }
+    "'" | [eEbBxX] "'" { kind = LEXER_BAD_TEXT; goto done; }
     '"' ([^"] | '""')+ '"' { kind = TK_ID; goto done; }
     "`" ([^`] | "``")+ "`" { kind = TK_ID; goto done; }
     '""' | "``" { kind = TK_OTHER; goto done; }

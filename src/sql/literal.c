@@ -174,6 +174,26 @@ static const char *decode_text(str token, struct arena *arena, struct value *out
     return str_is_utf8(out->as.text) ? NULL : "escapes in text make invalid UTF-8";
 }
 
+static const char *decode_bytes(str token, struct arena *arena, struct value *out)
+{
+    static const char wrong[] = "bytes are written as X'...' with pairs of hex digits";
+    str digits = str_slice(token, 2, token.n - 1);
+    if (str_lower_char(token.p[0]) != 'x' || digits.n % 2 != 0) {
+        return wrong;
+    }
+    char *bytes = arena_alloc(arena, digits.n / 2 + 1);
+    for (size_t i = 0; i < digits.n; i += 2) {
+        int high = str_hex_value(digits.p[i]);
+        int low = str_hex_value(digits.p[i + 1]);
+        if (high < 0 || low < 0) {
+            return wrong;
+        }
+        bytes[i / 2] = (char)(high << 4 | low);
+    }
+    *out = (struct value){.type = type_of(TYPE_BYTES), .as.text = str_of(bytes, digits.n / 2)};
+    return NULL;
+}
+
 const char *literal_decode(str text, const struct token *token, struct arena *arena,
                            struct value *out)
 {
@@ -185,6 +205,8 @@ const char *literal_decode(str text, const struct token *token, struct arena *ar
         return decode_number(word, true, out);
     case TK_FLOAT:
         return decode_double(word, out);
+    case TK_BYTES:
+        return decode_bytes(word, arena, out);
     default:
         return decode_text(word, arena, out);
     }

@@ -90,6 +90,15 @@ static void print_double(struct buf *out, double v)
     }
 }
 
+static void print_bytes(struct buf *out, str bytes)
+{
+    buf_append_c(out, "X'");
+    for (size_t i = 0; i < bytes.n; i++) {
+        buf_append_format(out, "%02x", (unsigned)(unsigned char)bytes.p[i]);
+    }
+    buf_append_byte(out, '\'');
+}
+
 static void print_literal(struct buf *out, const struct value *v)
 {
     if (v->is_null) {
@@ -108,6 +117,9 @@ static void print_literal(struct buf *out, const struct value *v)
         break;
     case TYPE_TEXT:
         sql_print_text(out, v->as.text);
+        break;
+    case TYPE_BYTES:
+        print_bytes(out, v->as.text);
         break;
     default:
         value_append_text(out, v);

@@ -1,5 +1,5 @@
 /* sql/select_text.c -- brackets for -> and ->>, a function for ?, quotes for names that only the
- * engine reserves.
+ * engine reserves, a cast to BLOB for X'..'.
  * One walk over the tokens. An operand is a primary with what hangs on it: a literal, a name, a
  * call, brackets, CASE ... END, then ::type, [index] and .name. An operator takes the operand
  * before it as its left side and reads the one behind it. Tokens that make up an operand are
@@ -13,6 +13,7 @@
 /* What the walk knows about one token, and what to write around it. */
 struct note {
     str before;      /* opening parts, outermost first */
+    str instead;     /* of the token's own letters; empty: they stay */
     unsigned closes; /* ')' behind it */
     unsigned close;  /* of an opening bracket or CASE: where it is closed; count when it is not */
     bool is_part;    /* of an operand, but not its first token */
@@ -135,7 +136,7 @@ static unsigned pass_operand(struct walk *w, unsigned i)
             next = pass_brackets(w, next);
         }
     } else if (kind != TK_INTEGER && kind != TK_DECIMAL && kind != TK_FLOAT && kind != TK_STRING &&
-               kind != TK_PARAM) {
+               kind != TK_BYTES && kind != TK_PARAM) {
         return i;
     }
     mark(w, i);
@@ -182,9 +183,68 @@ static status bracket_chain(struct walk *w, unsigned left, unsigned op)
     return STATUS_IS_OK;
 }
 
+/* --- bytes: to the engine X'00ff' is the text x00ff, and its parser reads CAST('\\x00ff' AS BLOB)
+ * as the byte 0 and the text ff. Each byte is written \\xHH for it. */
+
+static bool is_bytes_type(const struct walk *w, unsigned i)
+{
+    struct type type;
+    struct error ignored;
+    return kind_at(w, i) == TK_ID &&
+           status_ok(type_parse(token_text(w->text, &w->tokens[i]), NULL, 0, &type, &ignored)) &&
+           type.id == TYPE_BYTES;
+}
+
+/* 'text'::BYTEA, BYTEA 'text', CAST('text' AS BYTEA) */
+static bool is_cast_to_bytes(const struct walk *w, unsigned i)
+{
+    if (kind_at(w, i) != TK_STRING) {
+        return false;
+    }
+    bool is_call = i >= 2 && kind_at(w, i - 1) == TK_LP && kind_at(w, i - 2) == TK_CAST;
+    return (kind_at(w, i + 1) == TK_TYPECAST && is_bytes_type(w, i + 2)) ||
+           (i >= 1 && is_bytes_type(w, i - 1)) ||
+           (is_call && kind_at(w, i + 1) == TK_AS && is_bytes_type(w, i + 2));
+}
+
+static str escape_bytes(struct arena *arena, str bytes, bool is_cast)
+{
+    struct buf text;
+    buf_init(&text);
+    buf_append_c(&text, is_cast ? "'" : "CAST('");
+    for (size_t i = 0; i < bytes.n; i++) {
+        buf_append_format(&text, "\\x%02X", (unsigned)(unsigned char)bytes.p[i]);
+    }
+    buf_append_c(&text, is_cast ? "'" : "' AS BLOB)");
+    str copy = arena_copy(arena, buf_str(&text));
+    buf_release(&text);
+    return copy;
+}
+
+static status write_bytes(struct walk *w, unsigned i)
+{
+    struct value v;
+    bool is_cast = w->tokens[i].kind == TK_STRING;
+    const char *wrong = literal_decode(w->text, &w->tokens[i], w->arena, &v);
+    if (wrong != NULL) {
+        struct text_place place = text_place(w->text, w->tokens[i].at);
+        str shown = text_excerpt(token_text(w->text, &w->tokens[i]));
+        return error_set(w->err, ERROR_SYNTAX, "%s: " STR_FMT " at line %u, column %u", wrong,
+                         STR(shown), place.line, place.column);
+    }
+    if (is_cast) {
+        TRY(value_coerce(&v, type_of(TYPE_BYTES), STR_LIT("cast"), w->arena, &v, w->err));
+    }
+    w->notes[i].instead = escape_bytes(w->arena, v.as.text, is_cast);
+    return STATUS_IS_OK;
+}
+
 static status walk_tokens(struct walk *w)
 {
     for (unsigned i = 0; i < w->count; i++) {
+        if (kind_at(w, i) == TK_BYTES || is_cast_to_bytes(w, i)) {
+            TRY(write_bytes(w, i));
+        }
         if (is_operator(kind_at(w, i)) && !w->notes[i].is_used) {
             return fail_at(w, i, "left");
         }
@@ -233,7 +293,7 @@ static str write_text(const struct walk *w)
 {
     size_t bytes = w->text.n;
     for (unsigned i = 0; i < w->count; i++) {
-        bytes += w->notes[i].before.n + w->notes[i].closes + 2;
+        bytes += w->notes[i].before.n + w->notes[i].closes + w->notes[i].instead.n + 2;
     }
     char *out = arena_alloc(w->arena, bytes + 1);
     size_t n = 0;
@@ -248,7 +308,8 @@ static str write_text(const struct walk *w)
         }
         bool is_word = is_engine_word(w->text, w->tokens, w->count, i);
         n += put(out + n, is_word ? STR_LIT("\"") : STR_LIT(""));
-        n += put(out + n, is_comma ? STR_LIT(",") : token_text(w->text, token));
+        str word = note->instead.n > 0 ? note->instead : token_text(w->text, token);
+        n += put(out + n, is_comma ? STR_LIT(",") : word);
         n += put(out + n, is_word ? STR_LIT("\"") : STR_LIT(""));
         memset(out + n, ')', note->closes);
         n += note->closes;
@@ -258,11 +319,12 @@ static str write_text(const struct walk *w)
     return str_of(out, n);
 }
 
-static bool needs_rewrite(const struct sql_piece *piece)
+static bool needs_rewrite(const struct walk *w)
 {
-    for (unsigned i = 0; i < piece->token_count; i++) {
-        if (is_operator(piece->tokens[i].kind) ||
-            is_engine_word(piece->text, piece->tokens, piece->token_count, i)) {
+    for (unsigned i = 0; i < w->count; i++) {
+        int kind = kind_at(w, i);
+        if (is_operator(kind) || kind == TK_BYTES || is_cast_to_bytes(w, i) ||
+            is_engine_word(w->text, w->tokens, w->count, i)) {
             return true;
         }
     }
@@ -277,8 +339,8 @@ status select_text_rewrite(str query, struct arena *arena, str *out, struct erro
     if (count > 1) {
         return error_set(err, ERROR_SYNTAX, "expected one query, found %u statements", count);
     }
-    if (count == 0 || !needs_rewrite(&pieces[0])) {
-        *out = query;
+    *out = query;
+    if (count == 0) {
         return STATUS_IS_OK;
     }
     struct walk w = {.arena = arena,
@@ -286,6 +348,9 @@ status select_text_rewrite(str query, struct arena *arena, str *out, struct erro
                      .tokens = pieces[0].tokens,
                      .count = pieces[0].token_count,
                      .err = err};
+    if (!needs_rewrite(&w)) {
+        return STATUS_IS_OK;
+    }
     w.notes = ARENA_ARRAY(arena, struct note, w.count);
     match_brackets(&w);
     TRY(walk_tokens(&w));

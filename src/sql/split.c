@@ -43,7 +43,8 @@ struct slot_counter {
 
 static bool is_literal(int kind)
 {
-    return kind == TK_INTEGER || kind == TK_DECIMAL || kind == TK_FLOAT || kind == TK_STRING;
+    return kind == TK_INTEGER || kind == TK_DECIMAL || kind == TK_FLOAT || kind == TK_STRING ||
+           kind == TK_BYTES;
 }
 
 static void number_token(struct slot_counter *slots, struct token *token, int before)

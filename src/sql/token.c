@@ -8,7 +8,8 @@ bool token_is_quoted(str text, const struct token *token)
 
 bool token_is_word(str text, const struct token *token)
 {
-    if (token->kind <= 0 || token->kind == TK_STRING || token_is_quoted(text, token)) {
+    bool is_text = token->kind == TK_STRING || token->kind == TK_BYTES;
+    if (token->kind <= 0 || is_text || token_is_quoted(text, token)) {
         return false;
     }
     unsigned char c = (unsigned char)text.p[token->at];

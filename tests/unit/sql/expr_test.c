@@ -32,6 +32,7 @@ TEST(sql_parse_expr_binds_operators_as_the_engine_does)
         {"(-2) ? -1", "(-2) ? (-1)"},
         {"- -a", "- (- a)"},
         {"-(5)", "-5"},
+        {"a || X'00Ff'", "a || X'00ff'"},
         {"-5::int", "- CAST(5 AS INT)"},
         {"a::int + 1", "CAST(a AS INT) + 1"},
         {"a = b IS NULL", "(a = b) IS NULL"},

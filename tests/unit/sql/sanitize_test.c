@@ -20,7 +20,7 @@ TEST(sql_sanitize_replaces_texts_numbers_parameters_and_quoted_names)
 {
     expect("SELECT a, 'x''y', 1, 1.5, 1e9, -7, $1 FROM app.t",
            "SELECT a , ? , ? , ? , ? , - ? , ? FROM app . t");
-    expect("SELECT \"secret\", `other` FROM t", "SELECT ? , ? FROM t");
+    expect("SELECT \"secret\", `other`, X'5ec4e7' FROM t", "SELECT ? , ? , ? FROM t");
     expect("INSERT INTO t (a) VALUES ('x'), (NULL), (TRUE)",
            "INSERT INTO t ( a ) VALUES ( ? ) , ( NULL ) , ( TRUE )");
 }

@@ -35,6 +35,10 @@ TEST(select_text_rewrite_brackets_operators_and_nothing_else)
         {"SELECT at, t.AT FROM t ORDER BY at", "SELECT \"at\", t.\"AT\" FROM t ORDER BY \"at\""},
         {"SELECT \"at\", 'at', x AT TIME ZONE 'UTC' FROM t",
          "SELECT \"at\", 'at', x AT TIME ZONE 'UTC' FROM t"},
+        {"SELECT X'00ff' || x''->'a'",
+         "SELECT CAST('\\x00\\xFF' AS BLOB) || (CAST('' AS BLOB)->'a')"},
+        {"SELECT CAST('\\x0aBc' AS BYTEA), 'a'::blob, 'a'::text",
+         "SELECT CAST('\\x0A\\xBC' AS BYTEA), '\\x61'::blob, 'a'::text"},
         {"SELECT verbose->'a' FROM t", "SELECT (\"verbose\"->'a') FROM t"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

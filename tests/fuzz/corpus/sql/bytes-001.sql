@@ -1,0 +1,1 @@
+INSERT INTO t (b) VALUES (X'00ff'), (x''), (B'01'), (X'4'); SELECT CAST('\x00ff' AS BYTEA), '\x0'::blob, BYTEA 'a' FROM t WHERE b = X'41'
