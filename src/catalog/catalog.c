@@ -73,11 +73,7 @@ void catalog_each_user(struct catalog *catalog, const enum role *only,
 static void publish_objects(struct change *change)
 {
     struct catalog *catalog = change->catalog;
-    const struct object *removed =
-        change->has_removed
-            ? snapshot_object(catalog->snapshot, change->removed_kind, change->removed_key)
-            : NULL;
-    struct snapshot_body *next = snapshot_change(catalog->snapshot, removed, change->added);
+    struct snapshot_body *next = snapshot_change(catalog->snapshot, change->removed, change->added);
     lock_take(&catalog->lock);
     struct snapshot_body *before = catalog->snapshot;
     catalog->snapshot = next;
@@ -109,11 +105,18 @@ static void publish_user(struct change *change)
     user_give(before);
 }
 
+static void tell_table_changed(struct catalog *catalog, table_id id, bool is_dropped)
+{
+    if (catalog->listener.table_changed != NULL) {
+        catalog->listener.table_changed(catalog->listener.context, id, is_dropped);
+    }
+}
+
 static void change_publish(struct commit_request *request)
 {
     struct change *change = (struct change *)request;
     struct catalog *catalog = change->catalog;
-    if (change->added != NULL || change->has_removed) {
+    if (change->added != NULL || change->removed != NULL) {
         publish_objects(change);
     }
     if (change->id.v != 0) {
@@ -122,10 +125,14 @@ static void change_publish(struct commit_request *request)
     if (change->dropped_namespace.v != 0) {
         (void)schema_cache_forget_namespace(catalog->schemas, change->dropped_namespace);
     }
-    if ((change->is_table_dropped || change->is_table_changed) &&
-        catalog->listener.table_changed != NULL) {
-        catalog->listener.table_changed(catalog->listener.context, change->id,
-                                        change->is_table_dropped);
+    if (change->is_table_changed) {
+        tell_table_changed(catalog, change->id, false);
+    }
+    for (const struct removal *r = change->removed; r != NULL; r = r->next) {
+        if (r->table.v != 0) {
+            (void)schema_cache_forget_table(catalog->schemas, r->table);
+            tell_table_changed(catalog, r->table, true);
+        }
     }
     if (change->user != NULL) {
         publish_user(change);
@@ -211,6 +218,16 @@ void change_delete(struct commit_txn *txn, enum record_kind kind, str rest)
     record_key(&key, kind, rest);
     commit_delete(txn, KV_SYSTEM, CATALOG_PREFIX_BYTES, buf_str(&key));
     buf_release(&key);
+}
+
+void change_remove(struct change *change, struct commit_txn *txn, enum record_kind kind, str key,
+                   table_id table)
+{
+    struct arena *arena = commit_arena(txn);
+    struct removal *removal = ARENA_NEW(arena, struct removal);
+    *removal = (struct removal){kind, arena_copy(arena, key), table, change->removed};
+    change->removed = removal;
+    change_delete(txn, kind, key);
 }
 
 void change_put_object(struct change *change, struct commit_txn *txn, struct object *object)

@@ -190,8 +190,21 @@ MUST_USE status catalog_create_namespace(struct catalog *catalog, str name, bool
                                          bool *created, struct error *err);
 MUST_USE status catalog_alter_namespace(struct catalog *catalog, str name, str options,
                                         struct error *err);
-/* `is_restricted`: refuse when tables are left in it; otherwise the caller has dropped them. */
-MUST_USE status catalog_drop_namespace(struct catalog *catalog, str name, struct error *err);
+/* The tables that went with a namespace. */
+struct dropped_names {
+    struct dropped_name {
+        table_id id;
+        str name;
+    } * tables;
+    unsigned count;
+};
+
+/* A namespace with all in it, as one commit: all of it is there or nothing. Without `with_tables`
+ * one that has tables is refused; views go in any case. *dropped, in `arena`: tables that are to be
+ * cleaned up. CONFLICT: others kept making tables or views in it. */
+MUST_USE status catalog_drop_namespace(struct catalog *catalog, str name, bool with_tables,
+                                       struct arena *arena, struct dropped_names *dropped,
+                                       struct error *err);
 
 struct table_spec {
     str namespace_name;

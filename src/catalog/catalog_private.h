@@ -30,16 +30,13 @@ struct change {
     const void *input; /* what evaluate works on */
     /* Set by evaluate for publish, counted: */
     struct object *added;
-    str removed_key; /* kind and key of the object that goes */
-    enum record_kind removed_kind;
-    bool has_removed;
+    struct removal *removed; /* change_remove */
     struct user *user;
     bool is_unchanged;               /* nothing to write or publish */
     const struct audit_entry *audit; /* goes into the same commit; NULL: none */
     /* Outputs. */
     table_id id;
     uint32_t version;
-    bool is_table_dropped;
     bool is_table_changed;
     namespace_id dropped_namespace;
 };
@@ -62,6 +59,14 @@ void change_put(struct commit_txn *txn, enum record_kind kind, str rest, str val
 void change_delete(struct commit_txn *txn, enum record_kind kind, str rest);
 /* Writes an object's record and leaves the object for publish (takes the reference). */
 void change_put_object(struct change *change, struct commit_txn *txn, struct object *object);
+/* Deletes the record of an object, and the object from what publish shows. `table`: its id when it
+ * is one, else 0. */
+void change_remove(struct change *change, struct commit_txn *txn, enum record_kind kind, str key,
+                   table_id table);
+/* Drops a table: its records of now go, one that it is to be cleaned up stays. CONFLICT: it was
+ * changed or dropped meanwhile. */
+MUST_USE status change_drop_table(struct change *change, struct commit_txn *txn, table_id id,
+                                  struct error *err);
 /* The next number of a counter ("next_table", "next_namespace"). */
 MUST_USE status change_next_number(struct commit_txn *txn, const char *counter, uint32_t *out,
                                    struct error *err);

@@ -9,15 +9,6 @@ static status record_exists(struct commit_txn *txn, enum record_kind kind, str k
     return change_get(txn, kind, key, &text, found, err);
 }
 
-static void mark_removed(struct change *change, struct commit_txn *txn, enum record_kind kind,
-                         str key)
-{
-    change_delete(txn, kind, key);
-    change->has_removed = true;
-    change->removed_kind = kind;
-    change->removed_key = arena_copy(commit_arena(txn), key);
-}
-
 /* -- namespaces ---------------------------------------------------------------------------------
  */
 
@@ -117,41 +108,111 @@ static status count_views(struct change *change, struct commit_txn *txn, str ns,
     return STATUS_IS_OK;
 }
 
+struct namespace_drop {
+    str name;
+    bool with_tables;
+    struct arena *arena; /* of the caller, who waits */
+    struct dropped_names *dropped;
+};
+
+/* The tables that are published and still there go; the caller is told which. */
+static status drop_tables(struct change *change, struct commit_txn *txn,
+                          const struct namespace_drop *input, struct error *err)
+{
+    const struct catalog_snapshot *s = &change->catalog->snapshot->shown;
+    struct dropped_names *dropped = input->dropped;
+    unsigned capacity = 0;
+    for (unsigned i = 0; i < s->table_count; i++) {
+        capacity += str_eq(s->tables[i]->namespace_name, input->name) ? 1 : 0;
+    }
+    *dropped = (struct dropped_names){
+        .tables = ARENA_ARRAY(input->arena, struct dropped_name, capacity + 1)};
+    for (unsigned i = 0; i < s->table_count; i++) {
+        const struct table *table = s->tables[i];
+        bool found = false;
+        if (!str_eq(table->namespace_name, input->name)) {
+            continue;
+        }
+        TRY(record_exists(txn, RECORD_TABLE,
+                          record_pair(commit_arena(txn), table->namespace_name, table->name),
+                          &found, err));
+        if (found) { /* else dropped by this commit group */
+            TRY(change_drop_table(change, txn, table->id, err));
+            dropped->tables[dropped->count++] =
+                (struct dropped_name){table->id, arena_copy(input->arena, table->name)};
+        }
+    }
+    return STATUS_IS_OK;
+}
+
+static status drop_views(struct change *change, struct commit_txn *txn, str ns, struct error *err)
+{
+    const struct catalog_snapshot *s = &change->catalog->snapshot->shown;
+    for (unsigned i = 0; i < s->view_count; i++) {
+        const struct view_def *view = s->views[i];
+        str pair = record_pair(commit_arena(txn), view->namespace_name, view->name);
+        bool found = false;
+        uint32_t left = 0;
+        if (!str_eq(view->namespace_name, ns)) {
+            continue;
+        }
+        TRY(record_exists(txn, RECORD_VIEW, pair, &found, err));
+        if (found) {
+            TRY(count_views(change, txn, ns, -1, &left, err));
+            change_remove(change, txn, RECORD_VIEW, pair, (table_id){0});
+        }
+    }
+    return STATUS_IS_OK;
+}
+
 static status evaluate_drop_namespace(struct change *change, struct commit_txn *txn,
                                       struct error *err)
 {
-    const struct namespace_input *input = change->input;
+    const struct namespace_drop *input = change->input;
     str text;
     bool found = false;
+    uint32_t tables = 0;
+    uint32_t views = 0;
     TRY(change_get(txn, RECORD_NAMESPACE, input->name, &text, &found, err));
     if (!found) {
         return namespace_missing(input->name, err);
     }
-    uint32_t views = 0;
-    TRY(count_views(change, txn, input->name, 0, &views, err));
-    if (views > 0) { /* made since the caller dropped all: it looks again */
-        return error_set(err, ERROR_CONFLICT, "Namespace '" STR_FMT "' still has %u view(s)",
-                         STR(input->name), views);
-    }
-    uint32_t tables = 0;
     TRY(change_count(txn, "tables", input->name, 0, &tables, err));
-    if (tables > 0) {
+    if (tables > 0 && !input->with_tables) {
         return error_set(err, ERROR_INVALID_OPERATION,
-                         "Namespace '" STR_FMT "' still has %u table(s)", STR(input->name), tables);
+                         "Cannot drop namespace '" STR_FMT "': %u table(s) still in it",
+                         STR(input->name), tables);
+    }
+    TRY(drop_tables(change, txn, input, err));
+    TRY(drop_views(change, txn, input->name, err));
+    TRY(change_count(txn, "tables", input->name, 0, &tables, err));
+    TRY(count_views(change, txn, input->name, 0, &views, err));
+    if (tables + views > 0) { /* made by this very commit group, and so not published yet */
+        return error_set(err, ERROR_CONFLICT, "Namespace '" STR_FMT "' was changed meanwhile",
+                         STR(input->name));
     }
     struct object *object = NULL;
     TRY(record_decode(RECORD_NAMESPACE, input->name, text, &object, err));
     change->dropped_namespace = object->as.ns.id;
     object_give(object);
-    mark_removed(change, txn, RECORD_NAMESPACE, input->name);
+    change_remove(change, txn, RECORD_NAMESPACE, input->name, (table_id){0});
     return STATUS_IS_OK;
 }
 
-status catalog_drop_namespace(struct catalog *catalog, str name, struct error *err)
+status catalog_drop_namespace(struct catalog *catalog, str name, bool with_tables,
+                              struct arena *arena, struct dropped_names *dropped, struct error *err)
 {
-    struct change change;
-    struct namespace_input input = {name, {NULL, 0}, false};
-    return catalog_apply_removal(&change, catalog, evaluate_drop_namespace, &input, err);
+    enum { TRIES = 8 };
+    struct namespace_drop input = {name, with_tables, arena, dropped};
+    status result = STATUS_IS_OK;
+    for (int i = 0; i < TRIES; i++) {
+        struct change change;
+        result = catalog_apply_removal(&change, catalog, evaluate_drop_namespace, &input, err);
+        if (result.code != STATUS_CONFLICT) {
+            break;
+        }
+    }
+    return result;
 }
 
 /* -- views --------------------------------------------------------------------------------------
@@ -212,7 +273,7 @@ static status evaluate_drop_view(struct change *change, struct commit_txn *txn, 
     }
     uint32_t views = 0;
     TRY(count_views(change, txn, input->view.namespace_name, -1, &views, err));
-    mark_removed(change, txn, RECORD_VIEW, pair);
+    change_remove(change, txn, RECORD_VIEW, pair, (table_id){0});
     return STATUS_IS_OK;
 }
 
@@ -312,7 +373,7 @@ static status evaluate_drop_storage(struct change *change, struct commit_txn *tx
                          "Cannot drop storage '" STR_FMT "': %u table(s) still using it", STR(*id),
                          users);
     }
-    mark_removed(change, txn, RECORD_STORAGE, *id);
+    change_remove(change, txn, RECORD_STORAGE, *id, (table_id){0});
     return STATUS_IS_OK;
 }
 

@@ -267,11 +267,11 @@ status catalog_alter_table(struct catalog *catalog, const struct table_change *w
     return STATUS_IS_OK;
 }
 
-static status evaluate_drop(struct change *change, struct commit_txn *txn, struct error *err)
+status change_drop_table(struct change *change, struct commit_txn *txn, table_id id,
+                         struct error *err)
 {
-    const table_id *id = change->input;
     struct object *object = NULL;
-    TRY(get_table(change, txn, *id, &object, err));
+    TRY(get_table(change, txn, id, &object, err));
     const struct table *table = &object->as.table;
     struct dropped_table dropped = {.id = table->id,
                                     .ns = table->ns,
@@ -286,16 +286,17 @@ static status evaluate_drop(struct change *change, struct commit_txn *txn, struc
     bytes_put_u32be(rest, table->id.v);
     change_put(txn, RECORD_DROPPED, str_of(rest, 4), buf_str(&text));
     change_delete(txn, RECORD_LIVE, str_of(rest, 4));
-    change_delete(txn, RECORD_TABLE, object->key);
     buf_release(&text);
-    change->has_removed = true;
-    change->removed_kind = RECORD_TABLE;
-    change->removed_key = arena_copy(commit_arena(txn), object->key);
-    change->id = table->id;
-    change->is_table_dropped = true;
+    change_remove(change, txn, RECORD_TABLE, object->key, table->id);
     status result = count_table(txn, table, -1, err);
     object_give(object);
     return result;
+}
+
+static status evaluate_drop(struct change *change, struct commit_txn *txn, struct error *err)
+{
+    const table_id *id = change->input;
+    return change_drop_table(change, txn, *id, err);
 }
 
 status catalog_drop_table(struct catalog *catalog, table_id id, struct error *err)

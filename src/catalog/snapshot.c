@@ -33,14 +33,6 @@ static unsigned lower_bound(const struct snapshot_body *body, enum record_kind k
     return low;
 }
 
-struct object *snapshot_object(const struct snapshot_body *body, enum record_kind kind, str key)
-{
-    unsigned at = lower_bound(body, kind, key);
-    return at < body->object_count && compare_objects(kind, key, body->objects[at]) == 0
-               ? body->objects[at]
-               : NULL;
-}
-
 static str id_key(const table_id *id)
 {
     return str_of(&id->v, sizeof id->v);
@@ -131,10 +123,16 @@ struct snapshot_body *snapshot_create(struct object **objects, unsigned count, u
 }
 
 struct snapshot_body *snapshot_change(const struct snapshot_body *before,
-                                      const struct object *removed, struct object *added)
+                                      const struct removal *removed, struct object *added)
 {
     struct snapshot_body *body =
         new_body(before->object_count + (added != NULL ? 1U : 0U), before->shown.version + 1);
+    bool *is_gone = mem_alloc_zeroed(before->object_count + 1);
+    for (; removed != NULL; removed = removed->next) {
+        unsigned at = lower_bound(before, removed->kind, removed->key);
+        is_gone[at] = at < before->object_count &&
+                      compare_objects(removed->kind, removed->key, before->objects[at]) == 0;
+    }
     bool is_added = added == NULL;
     for (unsigned i = 0; i < before->object_count; i++) {
         struct object *object = before->objects[i];
@@ -143,13 +141,14 @@ struct snapshot_body *snapshot_change(const struct snapshot_body *before,
             body->objects[body->object_count++] = object_take(added);
             is_added = true;
         }
-        if (object != removed && order != 0) {
+        if (!is_gone[i] && order != 0) {
             body->objects[body->object_count++] = object_take(object);
         }
     }
     if (!is_added) {
         body->objects[body->object_count++] = object_take(added);
     }
+    mem_free(is_gone);
     fill(body);
     return body;
 }

@@ -1,5 +1,6 @@
 /* catalog/snapshot.h -- building the published snapshots.
- * For:      catalog/ only. A snapshot is the one before with one object added, replaced or removed.
+ * For:      catalog/ only. A snapshot is the one before with one object added or replaced, and some
+ *           removed.
  * Threads:  built by the committer thread (or at open), then immutable. */
 #ifndef CATALOG_SNAPSHOT_H
 #define CATALOG_SNAPSHOT_H
@@ -15,10 +16,16 @@ struct snapshot_body {
 
 /* A snapshot of `objects` (sorted here; each is taken). */
 struct snapshot_body *snapshot_create(struct object **objects, unsigned count, uint64_t version);
-/* `before` without `removed` (NULL: none) and with `added` (NULL: none). */
+/* An object that goes, by its kind and key. */
+struct removal {
+    enum record_kind kind;
+    str key;
+    table_id table; /* when it is a table; else 0 */
+    struct removal *next;
+};
+
+/* `before` without those of the list `removed` and with `added` (NULL: none). */
 struct snapshot_body *snapshot_change(const struct snapshot_body *before,
-                                      const struct object *removed, struct object *added);
-/* Finds the object behind a kind and key, or NULL. */
-struct object *snapshot_object(const struct snapshot_body *body, enum record_kind kind, str key);
+                                      const struct removal *removed, struct object *added);
 
 #endif

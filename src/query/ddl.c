@@ -81,41 +81,6 @@ status run_alter_namespace(struct run *run, struct error *err)
     return STATUS_IS_OK;
 }
 
-/* Drops the tables of a namespace one by one; each is whole or gone. */
-static status drop_tables_of(struct run *run, str ns, struct error *err)
-{
-    for (unsigned i = 0; i < run->snapshot->table_count; i++) {
-        const struct table *table = run->snapshot->tables[i];
-        if (!str_eq(table->namespace_name, ns)) {
-            continue;
-        }
-        struct error mine;
-        error_clear(&mine);
-        status result = catalog_drop_table(run->engine->catalog, table->id, &mine);
-        if (!status_ok(result) && mine.id != ERROR_CONFLICT) { /* gone meanwhile is fine */
-            *err = mine;
-            return result;
-        }
-        query_forget_table(run->engine, table->id, UINT32_MAX);
-        str job;
-        TRY(run->engine->hooks.table_dropped(run->engine->hooks.context, &run->session, table->id,
-                                             table->namespace_name, table->name, run->arena, &job,
-                                             err));
-    }
-    for (unsigned i = 0; i < run->snapshot->view_count; i++) {
-        const struct view_def *view = run->snapshot->views[i];
-        struct error mine;
-        error_clear(&mine);
-        if (str_eq(view->namespace_name, ns) &&
-            !status_ok(catalog_drop_view(run->engine->catalog, ns, view->name, &mine)) &&
-            mine.id != ERROR_NOT_FOUND) { /* gone meanwhile is fine */
-            *err = mine;
-            return status_from(error_row(mine.id)->status);
-        }
-    }
-    return STATUS_IS_OK;
-}
-
 status run_drop_namespace(struct run *run, struct error *err)
 {
     const struct namespace_part *part = &run->statement->as.namespace;
@@ -133,14 +98,17 @@ status run_drop_namespace(struct run *run, struct error *err)
         run_message(run, "Namespace '" STR_FMT "' does not exist", STR(part->name));
         return STATUS_IS_OK;
     }
-    if (ns != NULL && ns->table_count > 0 && run->engine->limits.drop_namespace_restrict &&
-        !part->is_cascade) {
-        return error_set(err, ERROR_INVALID_OPERATION,
-                         "Cannot drop namespace '" STR_FMT "': %u table(s) still in it",
-                         STR(part->name), ns->table_count);
+    struct dropped_names dropped = {0};
+    TRY(catalog_drop_namespace(run->engine->catalog, part->name,
+                               part->is_cascade || !run->engine->limits.drop_namespace_restrict,
+                               run->arena, &dropped, err));
+    for (unsigned i = 0; i < dropped.count; i++) {
+        str job;
+        query_forget_table(run->engine, dropped.tables[i].id, UINT32_MAX);
+        TRY(run->engine->hooks.table_dropped(run->engine->hooks.context, &run->session,
+                                             dropped.tables[i].id, part->name,
+                                             dropped.tables[i].name, run->arena, &job, err));
     }
-    TRY(drop_tables_of(run, part->name, err));
-    TRY(catalog_drop_namespace(run->engine->catalog, part->name, err));
     run_message(run, "Namespace '" STR_FMT "' dropped successfully", STR(part->name));
     return STATUS_IS_OK;
 }

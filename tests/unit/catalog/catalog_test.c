@@ -254,7 +254,18 @@ TEST(table_access_at_of_a_record_that_does_not_tell_is_the_level_of_now)
     EXPECT_INT(table_access_at(&table, 0), TABLE_ACCESS_RESTRICTED);
 }
 
-TEST(catalog_drop_namespace_with_a_table_is_refused)
+static status drop_namespace(struct rig *rig, const char *name, bool with_tables)
+{
+    struct arena arena;
+    struct dropped_names dropped = {0};
+    arena_init(&arena);
+    status result = catalog_drop_namespace(rig->catalog, str_from(name), with_tables, &arena,
+                                           &dropped, &rig->err);
+    arena_release(&arena);
+    return result;
+}
+
+TEST(catalog_drop_namespace_with_a_table_is_refused_when_that_was_asked_for)
 {
     struct rig rig;
     begin(&rig);
@@ -262,10 +273,71 @@ TEST(catalog_drop_namespace_with_a_table_is_refused)
     EXPECT_OK(catalog_create_namespace(rig.catalog, STR_LIT("app"), false, &created, &rig.err),
               &rig.err);
     table_id id = create_table(&rig, "app", "t");
-    EXPECT_STATUS(catalog_drop_namespace(rig.catalog, STR_LIT("app"), &rig.err), INVALID);
+    EXPECT_STATUS(drop_namespace(&rig, "app", false), INVALID);
+    EXPECT_STR(str_from(rig.err.text), "Cannot drop namespace 'app': 1 table(s) still in it");
     EXPECT_OK(catalog_drop_table(rig.catalog, id, &rig.err), &rig.err);
-    EXPECT_OK(catalog_drop_namespace(rig.catalog, STR_LIT("app"), &rig.err), &rig.err);
-    EXPECT_STATUS(catalog_drop_namespace(rig.catalog, STR_LIT("app"), &rig.err), NOT_FOUND);
+    EXPECT_OK(drop_namespace(&rig, "app", false), &rig.err);
+    EXPECT_STATUS(drop_namespace(&rig, "app", false), NOT_FOUND);
+    end(&rig);
+}
+
+static unsigned count_of(struct rig *rig, unsigned *namespaces, unsigned *views)
+{
+    const struct catalog_snapshot *s = catalog_take(rig->catalog);
+    unsigned tables = s->table_count;
+    *namespaces = s->namespace_count;
+    *views = s->view_count;
+    catalog_give(s);
+    return tables;
+}
+
+TEST(catalog_drop_namespace_takes_tables_and_views_of_it_and_of_no_other_in_one_version)
+{
+    struct rig rig;
+    begin(&rig);
+    unsigned namespaces[3];
+    unsigned views[3];
+    unsigned before = count_of(&rig, &namespaces[0], &views[0]);
+    static const char *const names[] = {"app", "apple"};
+    table_id ids[2][3];
+    for (int n = 0; n < 2; n++) {
+        bool created = false;
+        EXPECT_OK(
+            catalog_create_namespace(rig.catalog, str_from(names[n]), false, &created, &rig.err),
+            &rig.err);
+        EXPECT_OK(catalog_create_view(rig.catalog, str_from(names[n]), STR_LIT("v"),
+                                      STR_LIT("SELECT 1"), false, &rig.err),
+                  &rig.err);
+        for (int i = 0; i < 3; i++) {
+            char name[] = {'t', (char)('0' + i), '\0'};
+            ids[n][i] = create_table(&rig, names[n], name);
+        }
+    }
+    const struct catalog_snapshot *all = catalog_take(rig.catalog);
+    uint64_t version = all->version;
+    catalog_give(all);
+    struct arena arena;
+    struct dropped_names dropped = {0};
+    arena_init(&arena);
+    EXPECT_OK(catalog_drop_namespace(rig.catalog, STR_LIT("app"), true, &arena, &dropped, &rig.err),
+              &rig.err);
+    EXPECT_UINT(dropped.count, 3);
+    for (unsigned i = 0; i < dropped.count; i++) {
+        EXPECT_UINT(dropped.tables[i].id.v, ids[0][i].v);
+        EXPECT_INT(dropped.tables[i].name.p[1], (int)('0' + i));
+    }
+    arena_release(&arena);
+    for (int i = 1; i < 3; i++) { /* published, and after a restart */
+        EXPECT_UINT(count_of(&rig, &namespaces[i], &views[i]), before + 3);
+        EXPECT_UINT(namespaces[i], namespaces[0] + 1);
+        EXPECT_UINT(views[i], views[0] + 1);
+        const struct catalog_snapshot *s = catalog_take(rig.catalog);
+        EXPECT(i == 2 || s->version == version + 1);
+        EXPECT(snapshot_find_table_id(s, ids[1][2]) != NULL);
+        catalog_give(s);
+        restart(&rig);
+    }
+    EXPECT_OK(drop_namespace(&rig, "apple", true), &rig.err);
     end(&rig);
 }
 
@@ -277,7 +349,7 @@ static bool has_view(struct rig *rig, const char *ns, const char *name)
     return has;
 }
 
-TEST(catalog_drop_namespace_with_a_view_is_a_conflict_until_the_view_is_dropped)
+TEST(catalog_drop_namespace_takes_a_view_that_was_replaced_and_none_can_be_made_after)
 {
     struct rig rig;
     begin(&rig);
@@ -289,11 +361,9 @@ TEST(catalog_drop_namespace_with_a_view_is_a_conflict_until_the_view_is_dropped)
               &rig.err);
     EXPECT_OK(catalog_create_view(rig.catalog, app, STR_LIT("v"), query, true, &rig.err),
               &rig.err); /* replaced: still one */
-    EXPECT_STATUS(catalog_drop_namespace(rig.catalog, app, &rig.err), CONFLICT);
     restart(&rig);
-    EXPECT_STATUS(catalog_drop_namespace(rig.catalog, app, &rig.err), CONFLICT);
-    EXPECT_OK(catalog_drop_view(rig.catalog, app, STR_LIT("v"), &rig.err), &rig.err);
-    EXPECT_OK(catalog_drop_namespace(rig.catalog, app, &rig.err), &rig.err);
+    EXPECT_OK(drop_namespace(&rig, "app", false), &rig.err);
+    EXPECT(!has_view(&rig, "app", "v"));
     EXPECT_STATUS(catalog_create_view(rig.catalog, app, STR_LIT("v"), query, false, &rig.err),
                   NOT_FOUND);
     end(&rig);
@@ -313,20 +383,15 @@ TEST(catalog_view_raced_by_the_drop_of_its_namespace_never_stays_without_one)
 {
     struct rig rig;
     begin(&rig);
-    str app = STR_LIT("app");
     for (int round = 0; round < 100; round++) {
         bool created = false;
         struct thread thread = {0};
-        EXPECT_OK(catalog_create_namespace(rig.catalog, app, false, &created, &rig.err), &rig.err);
+        EXPECT_OK(catalog_create_namespace(rig.catalog, STR_LIT("app"), false, &created, &rig.err),
+                  &rig.err);
         thread_start(&thread, "view", 0, create_view_once, &rig);
-        status dropped = catalog_drop_namespace(rig.catalog, app, &rig.err);
+        EXPECT_OK(drop_namespace(&rig, "app", true), &rig.err);
         thread_join(&thread);
-        EXPECT(has_view(&rig, "app", "v") == !status_ok(dropped));
-        if (!status_ok(dropped)) {
-            EXPECT_INT(dropped.code, STATUS_CONFLICT);
-            EXPECT_OK(catalog_drop_view(rig.catalog, app, STR_LIT("v"), &rig.err), &rig.err);
-            EXPECT_OK(catalog_drop_namespace(rig.catalog, app, &rig.err), &rig.err);
-        }
+        EXPECT(!has_view(&rig, "app", "v"));
     }
     end(&rig);
 }
@@ -394,7 +459,7 @@ TEST(catalog_tables_of_one_name_in_two_namespaces_have_their_own_schemas)
         schema_give(schema);
     }
     EXPECT_OK(catalog_drop_table(rig.catalog, ids[0], &rig.err), &rig.err);
-    EXPECT_OK(catalog_drop_namespace(rig.catalog, STR_LIT("a"), &rig.err), &rig.err);
+    EXPECT_OK(drop_namespace(&rig, "a", false), &rig.err);
     EXPECT_UINT(schema_statistics(&rig).entries, 1); /* of b */
     end(&rig);
 }
