@@ -1,5 +1,7 @@
 // tools/reference.mjs [--write] -- the tables of docs/reference/{sql,http,errors}.md are made from the tables that the code uses. Each
 // stands between `<!-- table NAME -->` and `<!-- end -->`. Without --write: says which differ, status 1; with it: writes them anew.
+// What is prose is compared: websocket.md names every message and error code that there is and no other, every row of dialect.md
+// names a test that there is, and a setting that any file names is one that is read, with the default that the file says.
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -94,4 +96,45 @@ for (const key of Object.keys(TABLES)) if (!seen.has(key)) complain(`no file has
 // Every kind of statement is spoken of in the text, not only in its table.
 const prose = (name) => fs.readFileSync(path.join(DIR, name), 'utf8').replaceAll(/<!-- table [\s\S]*?<!-- end -->/g, '');
 for (const [, , , , sql] of rowsOf('src/sql/statements.def', 'STATEMENT')) if (!prose('sql.md').includes(sql)) complain(`sql.md does not explain ${sql}`);
+
+// -- prose ---------------------------------------------------------------------------------------
+const page = (name) => fs.readFileSync(path.join(DIR, name), 'utf8');
+const section = (text, title) => text.split(/^## /m).find((s) => s.startsWith(`${title}\n`)) ?? '';
+// Says which of `there` is not in `told`, and the other way round.
+function compare(file, what, there, told) {
+  if (there.length === 0) complain(`${file}: ${what} cannot be read from the code`);
+  for (const name of there) if (!told.includes(name)) complain(`${file} does not name the ${what} ${name}`);
+  for (const name of told) if (!there.includes(name)) complain(`${file} names the ${what} ${name}, which is not there`);
+}
+
+const names = (file, list) => [...(new RegExp(`${list}\\[\\] = \\{([^}]*)\\}`).exec(read(file))?.[1] ?? '').matchAll(/"(\w+)"/g)].map((m) => m[1]);
+const socket = page('websocket.md');
+const ticked = (text, form) => [...text.matchAll(new RegExp(`\`(${form})\``, 'g'))].map((m) => m[1]);
+compare('websocket.md', 'error code', rowsOf('src/live/live_codes.def', 'LIVE_CODE').map(([name]) => name), [...new Set(ticked(section(socket, 'Errors'), '[A-Z]+(?:_[A-Z]+)*'))]);
+const messages = [...names('src/server/ws_message.c', 'names'), ...names('src/live/payload.c', 'names')].filter((name) => name !== 'authenticate');
+compare('websocket.md', 'message', messages, ticked(section(socket, 'Messages'), '[a-z]+(?:_[a-z]+)*').filter((name) => name !== 'auth_success'));
+
+const units = { KiB: 1024, MiB: 1024 ** 2 };
+const settings = new Map(rowsOf('src/server/settings.def', 'SETTING').map(([kind, , key, value]) => [key, { kind, value }]));
+const groups = new Set([...settings.keys()].filter((key) => key.includes('.')).map((key) => key.split('.')[0]));
+for (const name of fs.readdirSync(DIR).filter((f) => f.endsWith('.md'))) {
+  for (const [, key, number, unit] of page(name).matchAll(/`([a-z_]+\.[a-z_.]+)`(?: \((\d+)(?: ([KM]iB))?\))?/g)) {
+    if (!groups.has(key.split('.')[0])) continue;
+    const setting = settings.get(key);
+    if (setting === undefined || setting.kind === 'IGNORED') complain(`${name} names the setting ${key}, which nothing reads`);
+    else if (number !== undefined && Number(setting.value) !== Number(number) * (units[unit] ?? 1)) complain(`${name} says that ${key} is ${number} ${unit ?? ''}; it is ${setting.value}`);
+  }
+}
+
+const tests = fs.readdirSync(path.join(ROOT, 'tests/unit'), { recursive: true }).filter((f) => f.endsWith('_test.c'))
+  .flatMap((f) => [...read(`tests/unit/${f}`).matchAll(/^TEST\((\w+)\)/gm)].map((m) => m[1]));
+function isTest(name) {
+  if (name === 'the same') return true;
+  if (name.includes('/')) return fs.existsSync(path.join(ROOT, name));
+  return tests.some((test) => (name.endsWith('*') ? test.startsWith(name.slice(0, -1)) : test === name));
+}
+const rows = [...page('dialect.md').matchAll(/^\| (?!topic)[^\n]* \| ([^|\n]+) \|$/gm)].map((m) => m[1]);
+if (rows.length < 35) complain(`dialect.md: ${rows.length} rows`);
+for (const row of rows) if (!isTest(row)) complain(`dialect.md names the test ${row}, which is not there`);
+for (const [, name] of page('dialect.md').matchAll(/(?:Tests: |, )\n?((?:gate|duck)_\w+)/g)) if (!isTest(name)) complain(`dialect.md names the test ${name}, which is not there`);
 process.exit(bad);

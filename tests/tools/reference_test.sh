@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Goal: docs/reference/{sql,http,errors}.md say what the code's tables say, and the check sees when they do not.
+# Goal: docs/reference/{sql,http,errors,websocket,dialect}.md say what the code says, and the check sees when they do not.
 # Method: the files themselves; then copies with one thing wrong each, and the complaint.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -27,3 +27,11 @@ expect sql.md 'no table is called kinds' 's/<!-- table types -->/<!-- table kind
 expect http.md 'no file has the table routes' '/<!-- table routes -->/d'
 expect errors.md 'errors.md differs from the code' 's/wait for the seconds of Retry-After/wait/'
 expect errors.md 'errors.md differs from the code' '/^| `RESYNC` |/d'
+expect websocket.md 'does not name the error code RESYNC' 's/`RESYNC`/RESYNC/g'
+expect websocket.md 'names the error code UNKNOWN, which is not there' 's/`NOT_FOUND`, `INVALID_SQL`/&, `UNKNOWN`/'
+expect websocket.md 'does not name the message next_batch' 's/^| `next_batch` |/| next |/; s/`next_batch` is not/it is not/'
+expect websocket.md 'names the message resume, which is not there' 's/^| `ping` |/| `resume` | |\n&/'
+expect websocket.md 'says that websocket.auth_timeout_secs is 4' 's/`websocket.auth_timeout_secs` (3)/`websocket.auth_timeout_secs` (4)/'
+expect sql.md 'names the setting limits.default_query_limits, which nothing reads' 's/`limits.default_query_limit`/`limits.default_query_limits`/'
+expect dialect.md 'names the test duck_never_written, which is not there' 's/| duck_execute_constants_come_as_their_types |/| duck_never_written |/'
+expect dialect.md 'names the test tests/sql/selects.test, which is not there' 's/tests\/sql\/select.test/tests\/sql\/selects.test/'
