@@ -142,6 +142,32 @@ static void append_columns(struct buf *out, const struct schema *schema)
     }
 }
 
+/* Files of older versions may hold whole numbers or floats where the column is DOUBLE now. The
+ * engine would hand conditions down to such a file with their constants cast, and rounded, to the
+ * file's type: `a = 1.5` would find 2. Behind an expression that is no plain column it compares
+ * the widened values. Other widenings cast constants exactly or not at all. */
+static bool may_be_widened(const struct schema *schema, unsigned index)
+{
+    return schema->version > 1 && index < schema->column_count &&
+           schema->columns[index].type.id == TYPE_DOUBLE;
+}
+
+static void append_file_columns(struct buf *out, const struct schema *schema)
+{
+    for (unsigned i = 0; i < duck_scan_column_count(schema); i++) {
+        str name = duck_scan_column(schema, i).name;
+        buf_append_c(out, i > 0 ? "," : "");
+        if (may_be_widened(schema, i)) {
+            buf_append_c(out, "least(");
+            duck_append_name(out, name);
+            buf_append_c(out, ",");
+            duck_append_name(out, name);
+            buf_append_c(out, ") AS ");
+        }
+        duck_append_name(out, name);
+    }
+}
+
 /* --- views --------------------------------------------------------------------------------------
  */
 
@@ -157,7 +183,7 @@ static void append_view(struct buf *sql, enum duck_catalog catalog, const struct
         return;
     }
     buf_append_c(sql, " UNION ALL SELECT ");
-    append_columns(sql, schema);
+    append_file_columns(sql, schema);
     buf_append_format(sql, " FROM read_parquet(kalam_files(%" PRIu32 "),schema=", table);
     duck_append_field_map(sql, schema, NULL);
     buf_append_format(sql, ") c ANTI JOIN kalam_dead(%" PRIu32 ") d ON c._seq = d.seq%s", table,

@@ -309,13 +309,38 @@ str run_view_text(struct run *run, const struct create_view_part *part)
     return copy;
 }
 
+struct new_view {
+    str namespace_name;
+    str name;
+};
+
+/* A view that OR REPLACE made read itself, be it through others, could never be read again. */
+static status refuse_itself(void *context, const struct engine_plan *plan,
+                            const struct duck_result *result, struct error *err)
+{
+    (void)result;
+    const struct new_view *view = context;
+    for (unsigned i = 0; i < plan->gate.table_count; i++) {
+        const struct gate_table *t = &plan->gate.tables[i];
+        if (t->decision.kind == GATE_VIEW && str_eq_nocase(t->name, view->name) &&
+            str_eq_nocase(t->namespace_name, view->namespace_name)) {
+            return error_set(err, ERROR_INVALID_OPERATION,
+                             "View " STR_FMT "." STR_FMT " cannot read itself",
+                             STR(view->namespace_name), STR(view->name));
+        }
+    }
+    return STATUS_IS_OK;
+}
+
 /* A view is stored only when its query could run for its creator, in the view's namespace. */
 status run_check_view(struct run *run, str ns, const struct create_view_part *part,
                       struct error *err)
 {
+    struct new_view view = {ns, part->view.name};
+    struct engine_rows prepared = {&view, refuse_itself, NULL};
     str own = run->session.namespace_name;
     run->session.namespace_name = ns;
-    status result = engine_run(run, run_view_text(run, part), ENGINE_UNLIMITED, NULL, err);
+    status result = engine_run(run, run_view_text(run, part), ENGINE_UNLIMITED, &prepared, err);
     run->session.namespace_name = own;
     return result;
 }
