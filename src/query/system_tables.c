@@ -354,6 +354,13 @@ static str system_columns_text(struct arena *arena, const struct system_table *t
     return copy;
 }
 
+/* System tables are as old as the data folder, and so is storage `local`. */
+static int64_t made_us(const struct read_context *rc)
+{
+    const struct storage_def *local = snapshot_find_storage(rc->snapshot, STR_LIT("local"));
+    return local != NULL ? local->created_us : 0;
+}
+
 static status system_schema_row(struct read_context *rc, const struct system_table *t,
                                 const struct row_sink *sink, struct error *err)
 {
@@ -364,11 +371,11 @@ static status system_schema_row(struct read_context *rc, const struct system_tab
         value_text(str_from(t->name)),
         value_text(str_from(t->namespace_name)),
         value_text(STR_LIT("system")),
-        value_int(TYPE_TIMESTAMP, 0),
+        value_int(TYPE_TIMESTAMP, made_us(rc)),
         value_int(TYPE_INT, 1),
         json_value(system_columns_text(rc->arena, t)),
         none,
-        value_int(TYPE_TIMESTAMP, 0),
+        value_int(TYPE_TIMESTAMP, made_us(rc)),
         json_value(options_text(rc->arena, &own)),
         none,
         value_bool(true),

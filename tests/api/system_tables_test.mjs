@@ -82,6 +82,24 @@ test('system.schemas has one row per version, with columns and options as JSON',
   assert.deepEqual(JSON.parse(stream.options), { table_type: 'STREAM', ttl_seconds: 60, eviction_strategy: 'time_based', max_stream_size_bytes: 0, compression: 'zstd' });
 });
 
+test('system.schemas, tables, namespaces and storages say when things were made and changed', async () => {
+  const now = () => Date.now() * 1000;
+  const before = now();
+  await server.exec('CREATE SHARED TABLE default.timed (id BIGINT PRIMARY KEY)');
+  const read = async () => (await server.rows("SELECT created_at, updated_at FROM system.schemas WHERE table_id = 'default:timed' AND is_latest"))[0];
+  const made = await read();
+  assert.ok(made.created_at >= before - 1e6 && made.created_at <= now() + 1e6 && made.updated_at >= made.created_at, JSON.stringify(made));
+  await server.exec('ALTER TABLE default.timed ADD COLUMN v TEXT');
+  const changed = await read();
+  assert.equal(changed.created_at, made.created_at);
+  assert.ok(changed.updated_at > made.updated_at);
+  assert.deepEqual(await server.rows("SELECT created_at, updated_at FROM system.tables WHERE table_name = 'timed'"), [changed]);
+  for (const [table, column] of [['schemas', 'created_at'], ['schemas', 'updated_at'], ['tables', 'created_at'], ['namespaces', 'created_at'], ['storages', 'created_at'], ['storages', 'updated_at'], ['users', 'created_at'], ['users', 'updated_at']]) {
+    const rows = await server.rows(`SELECT ${column} AS at FROM system.${table} LIMIT 1000`);
+    for (const { at } of rows) assert.ok(at > 1e15 && at <= now() + 1e6, `${table}.${column}: ${at}`);
+  }
+});
+
 test('DESCRIBE TABLE, with HISTORY and VERSION, DESCRIBE and SHOW COLUMNS have the columns of the contract', async () => {
   const newest = await server.exec('DESCRIBE TABLE st.notes');
   assert.deepEqual(fields(newest), ['column_name Text', 'ordinal_position Int', 'column_id BigInt', 'data_type Text', 'is_nullable Boolean', 'is_primary_key Boolean', 'column_default Text', 'column_comment Text', 'schema_version Int']);

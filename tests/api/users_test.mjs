@@ -1,6 +1,7 @@
 // tests/api/users_test.mjs -- users over HTTP and WebSocket: CREATE, ALTER, DROP USER in all forms, the rules
 // of passwords, soft deletion, the audit log, and how soon a change acts on sessions that are open.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 import { eventually, startServer } from './harness.mjs';
 import { connect } from './ws_client.mjs';
@@ -167,6 +168,29 @@ test('the audit log says who did what to whom, never a password, and outlives a 
   assert.deepEqual(await audit(where), expected);
   const all = await server.sql('SELECT * FROM system.audit_log LIMIT 1000');
   assert.ok(!all.text.includes(GOOD) && !all.text.includes('$2b$'));
+});
+
+test('every kind of DDL, KILL and what admins do to users leaves its record, with whom and what', async () => {
+  const done = [
+    ["CREATE NAMESPACE ak", 'CREATE_NAMESPACE', 'ak'], ["ALTER NAMESPACE ak SET OPTIONS (a = 'b')", 'ALTER_NAMESPACE', 'ak'],
+    ['CREATE SHARED TABLE ak.t (id BIGINT PRIMARY KEY)', 'CREATE_TABLE', 'ak.t'], ['ALTER TABLE ak.t ADD COLUMN v TEXT', 'ALTER_TABLE', 'ak.t'],
+    ['CREATE VIEW ak.w AS SELECT id FROM ak.t', 'CREATE_VIEW', 'ak.w'], ['DROP VIEW ak.w', 'DROP_VIEW', 'ak.w'], ['DROP TABLE ak.t', 'DROP_TABLE', 'ak.t'],
+    ["CREATE STORAGE aks TYPE filesystem NAME 'n' PATH 'aks'", 'CREATE_STORAGE', 'aks'], ["ALTER STORAGE aks SET NAME 'm'", 'ALTER_STORAGE', 'aks'], ['DROP STORAGE aks', 'DROP_STORAGE', 'aks'],
+    ['CREATE USER aku WITH INTERNAL ROLE user', 'CREATE_USER', 'aku'], ['ALTER USER aku SET ROLE dba', 'ALTER_USER', 'aku'], ['DROP USER aku', 'DROP_USER', 'aku'],
+    ['DROP NAMESPACE ak', 'DROP_NAMESPACE', 'ak'],
+  ];
+  const kinds = [...fs.readFileSync('src/sql/statements.def', 'utf8').matchAll(/^STATEMENT\((\w+), (\w+), DDL,/gm)].filter((m) => m[2] !== 'TOPIC').map((m) => m[1]);
+  assert.deepEqual(kinds.filter((kind) => !done.some(([, action]) => action === kind)), [], 'kinds of DDL that this test forgets');
+  const [{ n }] = await server.rows('SELECT MAX(CAST(audit_id AS BIGINT)) AS n FROM system.audit_log');
+  for (const [sql] of done) await server.exec(sql);
+  const ws = await connect(server, { token: (await server.login()).token });
+  ws.subscribe('ak', 'SELECT * FROM dba.notifications', {});
+  await ws.next('subscription_ack');
+  const [{ live_id: id }] = await server.rows("SELECT live_id FROM system.live WHERE subscription_id = 'ak'");
+  await server.exec(`KILL LIVE QUERY '${id}'`);
+  ws.destroy();
+  const records = (await audit(`CAST(audit_id AS BIGINT) > ${n} AND actor_user_id = 'root' AND action <> 'LOGIN'`)).map((r) => [r.action, r.target]);
+  assert.deepEqual(records, [...done.map(([, action, target]) => [action, target]), ['KILL_LIVE_QUERY', id]]);
 });
 
 test('the audit log and password hashes are for admins only', async () => {
