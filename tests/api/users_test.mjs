@@ -189,6 +189,7 @@ test('every kind of DDL, KILL and what admins do to users leaves its record, wit
   const [{ live_id: id }] = await server.rows("SELECT live_id FROM system.live WHERE subscription_id = 'ak'");
   await server.exec(`KILL LIVE QUERY '${id}'`);
   ws.destroy();
+  await eventually(async () => (await audit(`action = 'KILL_LIVE_QUERY' AND target = '${id}'`)).length === 1, 'the record of KILL, which is written when it has happened');
   const records = (await audit(`CAST(audit_id AS BIGINT) > ${n} AND actor_user_id = 'root' AND action <> 'LOGIN'`)).map((r) => [r.action, r.target]);
   assert.deepEqual(records, [...done.map(([, action, target]) => [action, target]), ['KILL_LIVE_QUERY', id]]);
 });
