@@ -238,8 +238,11 @@ static bool read_scalar(const struct json *scalar, enum type_id type, struct val
         return has_number && (type == TYPE_TIMESTAMP || type == TYPE_DATETIME);
     }
     if (str_eq_c(tag, "Float32") || str_eq_c(tag, "Float64")) {
-        *out = value_double(0);
-        return json_as_double(v, &out->as.real) && (type == TYPE_FLOAT || type == TYPE_DOUBLE);
+        double real = 0;
+        bool has_real = json_as_double(v, &real);
+        /* 0.1 of a FLOAT is 0.10000000149011612, also when the column is DOUBLE by now */
+        *out = value_double(str_eq_c(tag, "Float32") ? (double)(float)real : real);
+        return has_real && (type == TYPE_FLOAT || type == TYPE_DOUBLE);
     }
     if (str_eq_c(tag, "Decimal128")) {
         *out = value_double(0);
