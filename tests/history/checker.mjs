@@ -1,10 +1,11 @@
 // tests/history/checker.mjs -- is a history of list-append transactions possible under snapshot isolation?
 // Source:   Kingsbury and Alvaro, "Elle: Inferring Isolation Anomalies from Experimental Observations" (VLDB 2020), for how
 //           lists give the order of versions; Cerone and Gotsman, "Analysing Snapshot Isolation" (PODC 2016), for the rule: a
-//           history is one of (strong session) SI exactly when (session | ww | wr) ; rw? has no cycle.
+//           history is one of (strong session) SI exactly when (session | ww | wr) ; rw? has no cycle, one of strong SI with real time in the bracket.
 // History:  [{ client, index, outcome: 'ok' | 'failed' | 'unknown', ops: [['append', key, value] | ['read', key, list | null]] }];
-//           values are unique; lists are arrays of values; reads of 'unknown' and 'failed' transactions are null.
-// Answers:  [{ kind, text }], empty: no anomaly above snapshot isolation (write skew is allowed).
+//           values are unique; lists are arrays of values; reads of 'unknown' and 'failed' transactions are null. With `began` and
+//           `ended` (any clock that never stands still), what was answered before another began must be in that one's snapshot.
+// Answers:  [{ kind, text }], empty: no anomaly above strong snapshot isolation (write skew is allowed).
 
 const MAX_REPORTED = 20;
 
@@ -121,7 +122,19 @@ function checkFinal(history, writers, final, report) {
   }
 }
 
-// Edges: dep = session, ww, wr; rw apart.
+// Strong snapshot isolation: an edge from the last transaction of each client that was answered before another began.
+function addRealTime(history, committed, addDep) {
+  const starting = history.filter((t) => t.began !== undefined && committed(t)).sort((x, y) => x.began - y.began);
+  const ending = history.filter((t) => t.ended !== undefined && t.outcome === 'ok').sort((x, y) => x.ended - y.ended);
+  const last = new Map(); // client -> its last one answered so far
+  let at = 0;
+  for (const t of starting) {
+    for (; at < ending.length && ending[at].ended < t.began; at++) last.set(ending[at].client, ending[at]);
+    for (const before of last.values()) addDep(before, t);
+  }
+}
+
+// Edges: dep = session, real time, ww, wr; rw apart.
 function edgesOf(history, writers, orders, final) {
   const number = new Map(history.map((t, i) => [t, i]));
   const dep = history.map(() => new Map());
@@ -139,6 +152,7 @@ function edgesOf(history, writers, orders, final) {
       add(dep, writers.get(list[i])?.writer, writers.get(list[i + 1])?.writer, `ww ${key}`);
     }
   }
+  addRealTime(history, committed, (from, to) => add(dep, from, to, 'real time'));
   const sessions = new Map();
   for (const t of history) {
     if (!committed(t)) continue;

@@ -22,7 +22,7 @@ function goodHistory(count) {
     const client = random(8);
     const t = open.get(client);
     if (t === undefined) {
-      open.set(client, { ops: [], snapshot: new Map([...lists].map(([k, v]) => [k, v])), began: commits, appends: new Map() });
+      open.set(client, { ops: [], snapshot: new Map([...lists].map(([k, v]) => [k, v])), committed: commits, began: i, appends: new Map() });
     } else if (t.ops.length < 4 && random(3) > 0) {
       const key = `k${Math.floor(history.length / 40) + random(4)}`;
       const seen = [...(t.snapshot.get(key) ?? []), ...(t.appends.get(key) ?? [])];
@@ -34,8 +34,8 @@ function goodHistory(count) {
       }
     } else {
       open.delete(client);
-      const fails = [...t.appends.keys()].some((key) => (changed.get(key) ?? 0) > t.began);
-      const entry = { client, index: history.length, outcome: fails ? 'failed' : 'ok', ops: t.ops };
+      const fails = [...t.appends.keys()].some((key) => (changed.get(key) ?? 0) > t.committed);
+      const entry = { client, index: history.length, outcome: fails ? 'failed' : 'ok', ops: t.ops, began: t.began, ended: i };
       if (!fails) {
         commits++;
         for (const [key, added] of t.appends) {
@@ -50,6 +50,7 @@ function goodHistory(count) {
 }
 
 const t = (client, outcome, ...ops) => ({ client, outcome, ops });
+const timed = (began, ended, entry) => ({ ...entry, began, ended });
 const a = (key, value) => ['append', key, value];
 const r = (key, ...list) => ['read', key, list];
 // name -> [transactions, final lists of their keys]
@@ -69,6 +70,8 @@ const PLANTED = {
   'dirty write (G0)': [[t(90, 'ok', a('x', 9001), a('y', 9002)), t(91, 'ok', a('x', 9003), a('y', 9004))], { x: [9001, 9003], y: [9004, 9002] }],
   'circular information (G1c)': [[t(90, 'ok', a('x', 9001), r('y', 9002)), t(91, 'ok', a('y', 9002), r('x', 9001))], { x: [9001], y: [9002] }],
   'stale session': [[t(90, 'ok', a('x', 9001)), t(90, 'ok', r('x'))], { x: [9001] }],
+  'stale snapshot': [[timed(1e9, 1e9 + 1, t(90, 'ok', a('x', 9001))), timed(1e9 + 2, 1e9 + 3, t(91, 'ok', r('x')))], { x: [9001] }],
+  'stale snapshot of a writer': [[timed(1e9, 1e9 + 1, t(90, 'ok', a('x', 9001))), timed(1e9 + 2, 1e9 + 3, t(91, 'ok', r('x'), a('y', 9002)))], { x: [9001], y: [9002] }],
   'long fork': [[t(90, 'ok', a('x', 9001)), t(91, 'ok', a('y', 9002)), t(92, 'ok', r('x', 9001), r('y')), t(93, 'ok', r('y', 9002), r('x'))], { x: [9001], y: [9002] }],
 };
 
@@ -84,6 +87,11 @@ test('good histories have no anomaly', () => {
     const { history, final } = goodHistory(1000);
     assert.deepEqual(check(history, final), []);
   }
+});
+
+test('a transaction that began before another was answered may miss it', () => {
+  const transactions = [timed(1e9, 1e9 + 2, t(90, 'ok', a('x', 9001))), timed(1e9 + 1, 1e9 + 3, t(91, 'ok', r('x')))];
+  assert.deepEqual(withPlanted(transactions, { x: [9001] }), []);
 });
 
 test('write skew and unknown outcomes are no anomalies', () => {

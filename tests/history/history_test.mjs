@@ -1,6 +1,7 @@
 // tests/history/history_test.mjs -- transactions of many clients, while the server flushes, compacts and is killed, leave a history
-// that snapshot isolation allows (checker.mjs). Lists are texts "1,2,3," in rows of a SHARED and a USER table; transactions read
-// and append by key, by query and over several rows; some go back to a savepoint, some roll back, some are single statements.
+// that strong snapshot isolation allows (checker.mjs): what was answered is in every later snapshot. Lists are texts "1,2,3,"
+// in rows of a SHARED and a USER table; transactions read and append by key, by query and over several rows; some go back to a
+// savepoint, some roll back, some are single statements.
 //   KALAM_HISTORY_TRANSACTIONS   how many, default 2,000 (`make history TRANSACTIONS=n` for more)
 //   KALAM_HISTORY_SEED
 import http from 'node:http';
@@ -41,6 +42,7 @@ const counts = { ok: 0, failed: 0, unknown: 0, kills: 0 };
 const listOf = (text) => (text === '' ? [] : text.slice(0, -1).split(',').map(Number));
 let value = 0;
 let begun = 0;
+let tick = 0; // beginnings and answers in their order
 let isDown = Promise.resolve();
 
 // One transaction: its statements, its ops, and for each read the place of its rows in the answer.
@@ -90,10 +92,11 @@ async function client(number) {
   while (begun < COUNT) {
     begun++;
     const t = make();
-    const entry = { client: number, index: history.length, outcome: 'unknown', ops: t.ops };
+    const entry = { client: number, index: history.length, outcome: 'unknown', ops: t.ops, began: tick++ };
     history.push(entry);
     try {
       const reply = await server.sql(t.statements.join('; '), { agent });
+      entry.ended = tick++;
       if (reply.status === 200) {
         entry.outcome = t.isKept ? 'ok' : 'failed';
         const rows = reply.body.results.filter((r) => r.schema);
