@@ -38,8 +38,8 @@ static status find_column(const struct alter *a, str name, const char *verb, uns
 {
     if (schema_find_system_column(a->schema, name) >= 0) {
         return error_set(err, ERROR_INVALID_OPERATION,
-                         "Cannot %s column '" STR_FMT "': system column cannot be modified", verb,
-                         STR(name));
+                         "Cannot %s column '" STR_FMT "': system column cannot be %s", verb,
+                         STR(name), strcmp(verb, "modify") == 0 ? "altered" : "modified");
     }
     int at = find(a, name);
     if (at < 0) {

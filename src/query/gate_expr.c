@@ -259,7 +259,8 @@ static status parameter(struct gate *g, const struct json *node, str alias)
     return STATUS_IS_OK;
 }
 
-/* ns.table.column: the namespace is written as the schema of the view that stands for the table. */
+/* ns.table.column: the namespace is written as the schema of the view that stands for the table.
+ * A stored view is a subquery there, whose alias has no schema. */
 static status qualified_column(struct gate *g, struct gate_scope *scope, const struct json *names,
                                str alias)
 {
@@ -277,7 +278,9 @@ static status qualified_column(struct gate *g, struct gate_scope *scope, const s
     write_head(g, "COLUMN_REF", "COLUMN_REF", alias);
     json_write_key(&g->w, "column_names");
     json_write_array_begin(&g->w);
-    json_write_text(&g->w, r->engine_schema);
+    if (r->engine_schema.n > 0) {
+        json_write_text(&g->w, r->engine_schema);
+    }
     for (const struct json *n = json_at(names, 1); n != NULL; n = n->next) {
         str name = {NULL, 0};
         (void)json_as_text(n, &name);

@@ -50,7 +50,7 @@ struct gate_columns {
 struct gate_relation {
     str alias;          /* what its columns are qualified with; empty: nothing */
     str namespace_name; /* not empty: may be qualified with it, too */
-    str engine_schema;  /* what stands for the namespace in the printed text */
+    str engine_schema;  /* what stands for the namespace in the printed text; empty: a view */
     struct gate_columns columns;
     struct gate_relation *next; /* older one of the same FROM */
 };

@@ -228,9 +228,11 @@ static status base_table(struct gate *g, struct gate_scope *scope, struct gate_c
     TRY(gate_columns_rename(g, columns, json_get(node, "column_name_alias")));
     struct gate_relation *r = add_relation(g, scope, alias.n > 0 ? alias : name);
     r->columns = *columns;
-    if (table != NULL && table->decision.kind != GATE_VIEW && alias.n == 0) {
+    if (table != NULL && alias.n == 0) {
         r->namespace_name = table->namespace_name;
-        r->engine_schema = engine_schema(g, table);
+        if (table->decision.kind != GATE_VIEW) {
+            r->engine_schema = engine_schema(g, table);
+        }
     }
     return STATUS_IS_OK;
 }

@@ -5,14 +5,18 @@
 
 #include "query/system.h"
 
-/* Runs `text`, which is ours, as if it had been asked. */
+/* Runs `text`, which is ours, as if it had been asked. It reads the catalog as it is now, also in a
+ * transaction: statements are bound to that, and SELECT alone may not read system tables there. */
 static status run_text(struct run *run, str text, struct error *err)
 {
     const struct statement *inner = NULL;
     TRY(sql_parse(text, run->arena, &inner, err));
     const struct statement *asked = run->statement;
+    struct transaction *transaction = run->transaction;
     run->statement = inner;
+    run->transaction = NULL;
     status result = run_select(run, err);
+    run->transaction = transaction;
     run->statement = asked;
     return result;
 }
