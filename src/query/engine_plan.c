@@ -61,8 +61,10 @@ static status resolve(void *context, str ns, str name, struct gate_decision *out
     const struct view_def *view = snapshot_find_view(run->snapshot, ns, name);
     if (view != NULL) {
         struct arena *arena = &r->plan->base.arena;
+        str text = arena_copy(arena, view->query);
+        TRY(select_text_rewrite(text, arena, &text, err)); /* as a query that is asked directly */
         *out = (struct gate_decision){.kind = GATE_VIEW,
-                                      .view_text = arena_copy(arena, view->query),
+                                      .view_text = text,
                                       .view_namespace = arena_copy(arena, view->namespace_name)};
         return STATUS_IS_OK;
     }

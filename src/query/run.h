@@ -118,6 +118,11 @@ void query_forget_table(struct query_engine *engine, table_id id, uint32_t versi
 MUST_USE status run_check_view(struct run *run, str ns, const struct create_view_part *part,
                                struct error *err);
 str run_view_text(struct run *run, const struct create_view_part *part);
+/* select.c: the columns that a view has now, as its reader would be told them; in the run's arena.
+ */
+MUST_USE status run_view_columns(struct run *run, const struct view_def *view,
+                                 const struct result_column **out, unsigned *count,
+                                 struct error *err);
 
 /* audit.c: runs a handler; DDL, changes of users and KILL are told to the audit log. */
 MUST_USE status run_audited(struct run *run, run_fn *handler, struct error *err);

@@ -47,17 +47,25 @@ static struct result_column column_of(const struct run *run, const struct gate_p
     return column;
 }
 
+static const struct result_column *columns_of(const struct run *run, const struct gate_plan *gate,
+                                              const struct duck_result *result, unsigned *count)
+{
+    *count = duck_result_column_count(result);
+    struct result_column *columns = ARENA_ARRAY(run->arena, struct result_column, *count + 1);
+    for (unsigned i = 0; i < *count; i++) {
+        columns[i] = column_of(run, gate, result, i);
+        columns[i].name = arena_copy(run->arena, columns[i].name);
+    }
+    return columns;
+}
+
 static status begin_results(void *context, const struct engine_plan *plan,
                             const struct duck_result *result, struct error *err)
 {
     (void)err;
     struct to_results *to = context;
-    unsigned count = duck_result_column_count(result);
-    struct result_column *columns = ARENA_ARRAY(to->run->arena, struct result_column, count + 1);
-    for (unsigned i = 0; i < count; i++) {
-        columns[i] = column_of(to->run, &plan->gate, result, i);
-        columns[i].name = arena_copy(to->run->arena, columns[i].name);
-    }
+    unsigned count = 0;
+    const struct result_column *columns = columns_of(to->run, &plan->gate, result, &count);
     to->row_max = plan->gate.row_max;
     result_begin_rows(to->run->results, columns, count);
     return STATUS_IS_OK;
@@ -343,4 +351,40 @@ status run_check_view(struct run *run, str ns, const struct create_view_part *pa
     status result = engine_run(run, run_view_text(run, part), ENGINE_UNLIMITED, &prepared, err);
     run->session.namespace_name = own;
     return result;
+}
+
+struct view_columns {
+    struct run *run;
+    const struct result_column *columns;
+    unsigned count;
+};
+
+static status note_columns(void *context, const struct engine_plan *plan,
+                           const struct duck_result *result, struct error *err)
+{
+    (void)err;
+    struct view_columns *view = context;
+    view->columns = columns_of(view->run, &plan->gate, result, &view->count);
+    return STATUS_IS_OK;
+}
+
+static status ignore_rows(void *context, const struct batch *batch, struct error *err)
+{
+    (void)context;
+    (void)batch;
+    (void)err;
+    return STATUS_IS_OK;
+}
+
+status run_view_columns(struct run *run, const struct view_def *view,
+                        const struct result_column **out, unsigned *count, struct error *err)
+{
+    struct view_columns found = {.run = run};
+    struct engine_rows rows = {&found, note_columns, ignore_rows};
+    str text = arena_format(run->arena, "SELECT * FROM \"" STR_FMT "\".\"" STR_FMT "\" LIMIT 0",
+                            STR(view->namespace_name), STR(view->name));
+    TRY(engine_run(run, text, ENGINE_UNLIMITED, &rows, err));
+    *out = found.columns;
+    *count = found.count;
+    return STATUS_IS_OK;
 }

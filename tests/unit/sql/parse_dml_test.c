@@ -86,8 +86,7 @@ TEST(sql_parse_on_bad_dml_says_what_and_where)
          "number out of range: 1e999 at line 1, column 23"},
         {"INSERT INTO t VALUES (E'\\xZZ')", ERROR_INVALID_OPERATION,
          "bad escape in text: E'\\xZZ' at line 1, column 23"},
-        {"MERGE INTO t", ERROR_STATEMENT_UNSUPPORTED,
-         "unknown statement 'MERGE' at line 1, column 1"},
+        {"MERGE INTO t", ERROR_STATEMENT_UNSUPPORTED, "Unsupported statement type: MERGE INTO t"},
         {"", ERROR_EMPTY_SQL, "No SQL statements provided"},
         {"SELECT 1; SELECT 2", ERROR_SYNTAX, "expected one statement, found 2"},
     };
