@@ -1,20 +1,11 @@
 // tests/history/checker.mjs -- is a history of list-append transactions possible under snapshot isolation?
 // Source:   Kingsbury and Alvaro, "Elle: Inferring Isolation Anomalies from Experimental Observations" (VLDB 2020), for how
 //           lists give the order of versions; Cerone and Gotsman, "Analysing Snapshot Isolation" (PODC 2016), for the rule: a
-<<<<<<< Updated upstream
 //           history is one of (strong session) SI exactly when (session | ww | wr) ; rw? has no cycle, one of strong SI with real time in the bracket.
 // History:  [{ client, index, outcome: 'ok' | 'failed' | 'unknown', ops: [['append', key, value] | ['read', key, list | null]] }];
 //           values are unique; lists are arrays of values; reads of 'unknown' and 'failed' transactions are null. With `began` and
 //           `ended` (any clock that never stands still), what was answered before another began must be in that one's snapshot.
 // Answers:  [{ kind, text }], empty: no anomaly above strong snapshot isolation (write skew is allowed).
-=======
-//           history is one of (strong session) SI exactly when (session | ww | wr) ; rw? has no cycle; of strong SI when `session`
-//           is the order in time: an answer leaves after the publish, so whatever is asked later sees it, whoever asks.
-// History:  [{ client, index, outcome: 'ok' | 'failed' | 'unknown', ops: [['append', key, value] | ['read', key, list | null]],
-//             began?, ended? }], the last two being numbers of events in one order: asked, answered;
-//           values are unique; lists are arrays of values; reads of 'unknown' and 'failed' transactions are null.
-// Answers:  [{ kind, text }], empty: no anomaly above snapshot isolation (write skew is allowed).
->>>>>>> Stashed changes
 
 const MAX_REPORTED = 20;
 
@@ -27,7 +18,7 @@ class Report {
   }
 }
 
-const name = (t) => (t === undefined ? 'time' : `client ${t.client} transaction ${t.index}`);
+const name = (t) => `client ${t.client} transaction ${t.index}`;
 
 // value -> { writer, isLast: the writer's last append to that key }
 function writersOf(history) {
@@ -131,7 +122,6 @@ function checkFinal(history, writers, final, report) {
   }
 }
 
-<<<<<<< Updated upstream
 // Strong snapshot isolation: an edge from the last transaction of each client that was answered before another began.
 function addRealTime(history, committed, addDep) {
   const starting = history.filter((t) => t.began !== undefined && committed(t)).sort((x, y) => x.began - y.began);
@@ -145,25 +135,6 @@ function addRealTime(history, committed, addDep) {
 }
 
 // Edges: dep = session, real time, ww, wr; rw apart.
-=======
-// Edges of the order in time: what was answered before another was asked. One node per moment keeps them few:
-// answered -> moment -> asked, and each moment -> the next one.
-function addTime(history, dep) {
-  const events = history.flatMap((t, i) => (t.outcome === 'ok' && t.ended !== undefined ? [{ at: t.began, i }, { at: t.ended, i, isEnd: true }] : []));
-  events.sort((a, b) => a.at - b.at);
-  let moment = -1;
-  for (const { i, isEnd } of events) {
-    if (isEnd) {
-      const fresh = dep.push(new Map()) - 1;
-      if (moment >= 0) dep[moment].set(fresh, 'time');
-      dep[i].set(fresh, 'time');
-      moment = fresh;
-    } else if (moment >= 0) dep[moment].set(i, 'time');
-  }
-}
-
-// Edges: dep = session, time, ww, wr; rw apart.
->>>>>>> Stashed changes
 function edgesOf(history, writers, orders, final) {
   const number = new Map(history.map((t, i) => [t, i]));
   const dep = history.map(() => new Map());
@@ -198,7 +169,6 @@ function edgesOf(history, writers, orders, final) {
       add(rw, t, writers.get(after)?.writer, `rw ${key}`);
     }
   }
-  addTime(history, dep);
   return { dep, rw };
 }
 
@@ -208,7 +178,7 @@ function compose({ dep, rw }) {
     const all = new Map();
     for (const [middle, why] of edges) {
       if (!all.has(middle)) all.set(middle, why);
-      for (const [to, then] of rw[middle] ?? []) if (!all.has(to)) all.set(to, `${why} -> ${middle} ${then}`);
+      for (const [to, then] of rw[middle]) if (!all.has(to)) all.set(to, `${why} -> ${middle} ${then}`);
     }
     return all;
   });
