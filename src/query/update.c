@@ -67,7 +67,7 @@ static status bind_sets(struct update *u, struct error *err)
             continue;
         }
         status bound = eval_bind(set->value, &scope, run->arena, &u->bound[i], err);
-        if (bound.code == STATUS_UNSUPPORTED) { /* DECIMAL arithmetic, the engine's functions */
+        if (bound.code == STATUS_UNSUPPORTED) { /* the engine's functions */
             error_clear(err);
             u->by_engine[i] = true;
             bound = STATUS_IS_OK;

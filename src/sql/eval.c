@@ -213,6 +213,39 @@ static void run_reals(const struct eval *e, double left, double right, struct va
                        : calculate(e->op, left, right);
 }
 
+/* In digits of the result's scale; false: that is more than its precision holds. */
+static bool rescale(const struct value *v, struct type to, int128 *out)
+{
+    return !__builtin_mul_overflow(v->as.decimal,
+                                   eval_power_of_ten((unsigned)to.scale - v->type.scale), out) &&
+           *out < eval_power_of_ten(to.precision) && *out > -eval_power_of_ten(to.precision);
+}
+
+static status run_decimals(const struct eval *e, const struct value *left,
+                           const struct value *right, struct value *out, struct error *err)
+{
+    int128 a = left->as.decimal;
+    int128 b = right->as.decimal;
+    int128 v = 0;
+    bool fits;
+    if (e->op == OP_MULTIPLY) {
+        fits = !__builtin_mul_overflow(a, b, &v);
+    } else {
+        fits = rescale(left, e->type, &a) && rescale(right, e->type, &b) &&
+               !(e->op == OP_ADD ? __builtin_add_overflow(a, b, &v)
+                                 : __builtin_sub_overflow(a, b, &v));
+    }
+    *out = (struct value){.type = e->type, .as.decimal = v};
+    if (fits && v < eval_power_of_ten(e->type.precision) &&
+        v > -eval_power_of_ten(e->type.precision)) {
+        return STATUS_IS_OK;
+    }
+    return error_set(err, ERROR_EXECUTION, "Overflow in %s of DECIMAL",
+                     e->op == OP_ADD        ? "addition"
+                     : e->op == OP_SUBTRACT ? "subtraction"
+                                            : "multiplication");
+}
+
 static status run_arithmetic(NODE_PARAMETERS)
 {
     struct value left;
@@ -226,6 +259,9 @@ static status run_arithmetic(NODE_PARAMETERS)
     if (eval_is_real(e->type)) {
         run_reals(e, left.as.real, right.as.real, out);
         return STATUS_IS_OK;
+    }
+    if (e->type.id == TYPE_DECIMAL) {
+        return run_decimals(e, &left, &right, out, err);
     }
     return run_integers(e, left.as.integer, right.as.integer, out, err);
 }

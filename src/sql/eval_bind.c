@@ -305,6 +305,7 @@ static status bind_column(struct eval_binder *b, const struct expr *e, struct ev
     }
     struct eval *node = eval_new(b, EVAL_COLUMN, type);
     node->as.index = index;
+    node->is_exact = type.id == TYPE_DECIMAL;
     *out = node;
     return STATUS_IS_OK;
 }
@@ -389,11 +390,57 @@ static status bind_negate(struct eval_binder *b, const struct expr *e, struct ev
     struct eval *node = eval_new(b, EVAL_NEGATE, operand->type);
     node->as.operand = operand;
     node->is_constant = operand->is_constant;
+    node->is_exact = operand->is_exact;
     *out = node;
     return STATUS_IS_OK;
 }
 
-/* The type of a + b and its kin; DECIMAL only under a division, which makes a DOUBLE of it. */
+/* A number as the DECIMAL that the engine makes of it. */
+static struct type decimal_of(struct type type)
+{
+    return (struct type){.id = TYPE_DECIMAL,
+                         .precision = (uint8_t)(whole_digits(type) + type.scale),
+                         .scale = type.scale};
+}
+
+/* Literals alone are DOUBLE to the engine; a whole number past BIGINT is a type that we have not.
+ */
+static bool is_wide_literal(const struct eval *e)
+{
+    return !e->is_exact && e->type.id == TYPE_DECIMAL && e->type.scale == 0 &&
+           e->type.precision == LIMIT_DECIMAL_PRECISION;
+}
+
+/* The engine's rules: + and - keep all digits and one more, * adds digits and scales. What has at
+ * most 18 digits stays so (64 bits), nothing has more than 38: then a result may not fit. */
+static bool join_decimals(enum expr_op op, const struct eval *a, const struct eval *b,
+                          struct type *out)
+{
+    enum { PRECISION_OF_64_BITS = 18 };
+    struct type left = decimal_of(a->type);
+    struct type right = decimal_of(b->type);
+    unsigned widest = left.precision > right.precision ? left.precision : right.precision;
+    unsigned scale = left.scale > right.scale ? left.scale : right.scale;
+    unsigned whole = left.precision - left.scale > right.precision - right.scale
+                         ? (unsigned)left.precision - left.scale
+                         : (unsigned)right.precision - right.scale;
+    unsigned precision = (whole + scale > widest ? whole + scale : widest) + 1;
+    if (op == OP_MULTIPLY) {
+        scale = (unsigned)left.scale + right.scale;
+        precision = (unsigned)left.precision + right.precision;
+    }
+    bool stays_small = precision > PRECISION_OF_64_BITS && widest <= PRECISION_OF_64_BITS &&
+                       (op != OP_MULTIPLY || scale < PRECISION_OF_64_BITS);
+    precision = stays_small                           ? PRECISION_OF_64_BITS
+                : precision > LIMIT_DECIMAL_PRECISION ? LIMIT_DECIMAL_PRECISION
+                                                      : precision;
+    *out =
+        (struct type){.id = TYPE_DECIMAL, .precision = (uint8_t)precision, .scale = (uint8_t)scale};
+    return scale <= precision && (a->is_exact || b->is_exact) && !is_wide_literal(a) &&
+           !is_wide_literal(b);
+}
+
+/* The type of a + b and its kin. A division makes a DOUBLE of a DECIMAL. */
 static bool join_arithmetic(enum expr_op op, const struct eval *a, const struct eval *b,
                             struct type *out)
 {
@@ -401,13 +448,17 @@ static bool join_arithmetic(enum expr_op op, const struct eval *a, const struct 
         *out = a->type.id == TYPE_NONE ? b->type : a->type;
         return out->id == TYPE_NONE || eval_is_number(*out);
     }
-    if (!eval_is_number(a->type) || !eval_is_number(b->type) || !join_numbers(a, b, out)) {
+    if (!eval_is_number(a->type) || !eval_is_number(b->type)) {
         return false;
     }
-    if (out->id == TYPE_DECIMAL && op == OP_DIVIDE) {
+    bool is_joined = join_numbers(a, b, out);
+    if (out->id == TYPE_DECIMAL && op != OP_DIVIDE) {
+        return op != OP_MODULO && join_decimals(op, a, b, out);
+    }
+    if (out->id == TYPE_DECIMAL) {
         *out = type_of(TYPE_DOUBLE);
     }
-    return out->id != TYPE_DECIMAL && !(op == OP_MODULO && eval_is_real(*out));
+    return is_joined && !(op == OP_MODULO && eval_is_real(*out));
 }
 
 static status bind_arithmetic(struct eval_binder *b, enum expr_op op, struct eval *left,
@@ -422,10 +473,13 @@ static status bind_arithmetic(struct eval_binder *b, enum expr_op op, struct eva
     struct eval *node = eval_new(b, EVAL_ARITHMETIC, type);
     node->op = op;
     node->is_constant = left->is_constant && right->is_constant;
+    node->is_exact = type.id == TYPE_DECIMAL;
     node->as.binary.left = left;
     node->as.binary.right = right;
-    TRY(eval_bind_cast(b, &node->as.binary.left, type));
-    TRY(eval_bind_cast(b, &node->as.binary.right, type));
+    bool has_null = left->type.id == TYPE_NONE || right->type.id == TYPE_NONE;
+    bool is_decimal = type.id == TYPE_DECIMAL && !has_null; /* each keeps its scale */
+    TRY(eval_bind_cast(b, &node->as.binary.left, is_decimal ? decimal_of(left->type) : type));
+    TRY(eval_bind_cast(b, &node->as.binary.right, is_decimal ? decimal_of(right->type) : type));
     *out = node;
     return STATUS_IS_OK;
 }
@@ -701,6 +755,7 @@ static status bind_cast_expr(struct eval_binder *b, const struct expr *e, struct
         typed->adapts = ADAPTS_NOT;
         *out = typed;
     }
+    (*out)->is_exact = (*out)->type.id == TYPE_DECIMAL;
     return STATUS_IS_OK;
 }
 

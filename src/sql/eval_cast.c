@@ -47,7 +47,7 @@ static status fail(const struct cast *c)
 
 /* --- numbers */
 
-static int128 power_of_ten(unsigned n)
+int128 eval_power_of_ten(unsigned n)
 {
     int128 p = 1;
     while (n-- > 0) {
@@ -85,11 +85,11 @@ static int128 divide_rounded(int128 v, int128 by)
 static status put_decimal(const struct cast *c, int128 unscaled, unsigned scale)
 {
     if (scale > c->to.scale) {
-        unscaled = divide_rounded(unscaled, power_of_ten(scale - c->to.scale));
+        unscaled = divide_rounded(unscaled, eval_power_of_ten(scale - c->to.scale));
         scale = c->to.scale;
     }
-    int128 most = power_of_ten(c->to.precision);
-    int128 factor = power_of_ten(c->to.scale - scale);
+    int128 most = eval_power_of_ten(c->to.precision);
+    int128 factor = eval_power_of_ten(c->to.scale - scale);
     int128 magnitude = unscaled < 0 ? -unscaled : unscaled;
     if (magnitude > (most - 1) / factor) {
         return fail(c);
@@ -106,8 +106,8 @@ static double decimal_to_real(int128 v, unsigned scale, bool is_float)
     if (scale == 0 || (v <= exact && v >= -exact)) {
         return is_float ? (double)((float)v / (float)power) : (double)v / power;
     }
-    int128 whole = v / power_of_ten(scale);
-    int128 rest = v % power_of_ten(scale);
+    int128 whole = v / eval_power_of_ten(scale);
+    int128 rest = v % eval_power_of_ten(scale);
     return is_float ? (double)((float)whole + (float)rest / (float)power)
                     : (double)whole + (double)rest / power;
 }
@@ -141,7 +141,8 @@ static status cast_number(const struct cast *c)
     if (eval_is_integer(c->to)) {
         return eval_is_real(from) ? real_to_integer(c)
                : from.id == TYPE_DECIMAL
-                   ? put_integer(c, divide_rounded(c->from->as.decimal, power_of_ten(from.scale)))
+                   ? put_integer(c,
+                                 divide_rounded(c->from->as.decimal, eval_power_of_ten(from.scale)))
                    : put_integer(c, c->from->as.integer);
     }
     if (c->to.id == TYPE_DECIMAL) {

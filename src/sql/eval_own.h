@@ -46,6 +46,7 @@ struct eval {
     enum eval_adapts adapts;
     bool is_constant;
     bool is_negated;
+    bool is_exact; /* of type DECIMAL to the engine too: a column, a cast, computed from one */
     enum expr_op op;
     union {
         struct value constant;
@@ -101,6 +102,8 @@ bool eval_can_cast(struct type from, struct type to);
  * that only the engine knows. */
 MUST_USE status eval_cast(const struct value *v, struct type to, struct arena *arena,
                           struct value *out, struct error *err);
+/* 10^n, n up to LIMIT_DECIMAL_PRECISION. */
+int128 eval_power_of_ten(unsigned n);
 /* The total order of the engine: NaN is the greatest and equals itself. Equal types, not NULL. */
 int eval_compare(const struct value *a, const struct value *b);
 

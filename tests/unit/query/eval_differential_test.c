@@ -12,7 +12,14 @@
 
 #include <unistd.h>
 
-enum { EXPRESSIONS = 5400, ROWS = 8, COLUMNS = 10, SEED = 20261122 };
+enum {
+    EXPRESSIONS = 5400,
+    EXACT_EXPRESSIONS = 800,
+    ROWS = 8,
+    COLUMNS = 10,       /* of the table without DECIMAL, where 1.5 is a DOUBLE to the engine */
+    EXACT_COLUMNS = 13, /* of the other */
+    SEED = 20261122
+};
 
 /* --- the table ----------------------------------------------------------------------------------
  */
@@ -20,11 +27,20 @@ enum { EXPRESSIONS = 5400, ROWS = 8, COLUMNS = 10, SEED = 20261122 };
 static const struct {
     const char *name;
     struct type type;
-} columns[COLUMNS] = {
-    {"id", {.id = TYPE_BIGINT}}, {"n", {.id = TYPE_INT}},        {"si", {.id = TYPE_SMALLINT}},
-    {"d", {.id = TYPE_DOUBLE}},  {"t", {.id = TYPE_TEXT}},       {"s", {.id = TYPE_TEXT}},
-    {"b", {.id = TYPE_BOOLEAN}}, {"ts", {.id = TYPE_TIMESTAMP}}, {"da", {.id = TYPE_DATE}},
+} columns[EXACT_COLUMNS] = {
+    {"id", {.id = TYPE_BIGINT}},
+    {"n", {.id = TYPE_INT}},
+    {"si", {.id = TYPE_SMALLINT}},
+    {"d", {.id = TYPE_DOUBLE}},
+    {"t", {.id = TYPE_TEXT}},
+    {"s", {.id = TYPE_TEXT}},
+    {"b", {.id = TYPE_BOOLEAN}},
+    {"ts", {.id = TYPE_TIMESTAMP}},
+    {"da", {.id = TYPE_DATE}},
     {"j", {.id = TYPE_JSON}},
+    {"small", {.id = TYPE_DECIMAL, .precision = 5, .scale = 2}},
+    {"money", {.id = TYPE_DECIMAL, .precision = 18, .scale = 4}},
+    {"wide", {.id = TYPE_DECIMAL, .precision = 38, .scale = 10}},
 };
 
 struct world {
@@ -37,12 +53,35 @@ struct world {
     struct gate_options options;
     struct arena arena; /* of one expression */
     struct arena all;
-    struct value cells[ROWS][COLUMNS];
+    unsigned column_count;
+    struct value cells[ROWS][EXACT_COLUMNS];
 };
 
 static struct value number(enum type_id id, int64_t v)
 {
     return value_int(id, v);
+}
+
+static struct value decimal(unsigned column, const char *text)
+{
+    struct value v = {.type = columns[column].type};
+    EXPECT(decimal_parse(str_from(text), v.type.precision, v.type.scale, &v.as.decimal));
+    return v;
+}
+
+static void fill_decimals(struct world *w)
+{
+    static const char *const cells[3][ROWS] = {
+        {"0", "999.99", "-999.99", "0.01", "-0.01", "12.5", "100", "-1"},
+        {"99999999999999.9999", "-99999999999999.9999", "0", "0.0001", "-0.5", "33", "1e9", "-2"},
+        {"9999999999999999999999999999.9999999999", "-9999999999999999999999999999.9999999999",
+         "12345678901234567890.1234567891", "0.0000000001", "-0.0000000001", "1", "-7.25", "0"}};
+    for (unsigned r = 0; r < ROWS; r++) {
+        for (unsigned k = 0; k < 3; k++) {
+            w->cells[r][COLUMNS + k] = decimal(COLUMNS + k, cells[k][r]);
+        }
+    }
+    w->cells[6][COLUMNS] = value_null(columns[COLUMNS].type);
 }
 
 static void fill(struct world *w)
@@ -94,10 +133,10 @@ static status rows_next(void *state, struct batch *batch, bool *done, struct err
             struct value seq = number(TYPE_BIGINT, r);
             struct value updated = number(TYPE_TIMESTAMP, 0);
             struct value deleted = value_bool(false);
-            const struct value *cell = c < COLUMNS        ? &w->cells[r][c]
-                                       : c == COLUMNS     ? &seq
-                                       : c == COLUMNS + 1 ? &updated
-                                                          : &deleted;
+            const struct value *cell = c < w->column_count        ? &w->cells[r][c]
+                                       : c == w->column_count     ? &seq
+                                       : c == w->column_count + 1 ? &updated
+                                                                  : &deleted;
             if (batch->columns[c].is_wanted) {
                 batch_set(batch, c, r, cell);
             }
@@ -125,10 +164,11 @@ static status resolve_table(void *context, str ns, str name, struct gate_decisio
     return STATUS_IS_OK;
 }
 
-static void world_open(struct world *w)
+static void world_open(struct world *w, unsigned column_count)
 {
     struct error err;
     memset(w, 0, sizeof *w);
+    w->column_count = column_count;
     arena_init(&w->arena);
     arena_init(&w->all);
     snprintf(w->dir, sizeof w->dir, "/tmp/kalam-eval-%d-XXXXXX", (int)getpid());
@@ -138,8 +178,9 @@ static void world_open(struct world *w)
     EXPECT_OK(fs_make_dirs(w->temp, &err), &err);
     EXPECT_OK(fs_make_dirs(w->cold, &err), &err);
     fill(w);
-    struct column list[COLUMNS];
-    for (unsigned i = 0; i < COLUMNS; i++) {
+    fill_decimals(w);
+    struct column list[EXACT_COLUMNS];
+    for (unsigned i = 0; i < column_count; i++) {
         list[i] = (struct column){.id = i + 1,
                                   .name = str_from(columns[i].name),
                                   .type = columns[i].type,
@@ -149,8 +190,8 @@ static void world_open(struct world *w)
                                   .default_value = value_null(columns[i].type),
                                   .absent_value = value_null(columns[i].type)};
     }
-    w->schema =
-        schema_create((table_id){1}, 1, TABLE_USER, STR_LIT("app"), STR_LIT("tab"), list, COLUMNS);
+    w->schema = schema_create((table_id){1}, 1, TABLE_USER, STR_LIT("app"), STR_LIT("tab"), list,
+                              column_count);
     w->provider = (struct duck_provider){.context = w, .hot_open = hot_open};
     struct duck_options options = {
         .memory_bytes = (uint64_t)256 << 20,
@@ -479,7 +520,7 @@ static bool resolve_column(void *context, str ns, str table, str name, unsigned 
                            struct type *type)
 {
     (void)context, (void)ns, (void)table;
-    for (unsigned i = 0; i < COLUMNS; i++) {
+    for (unsigned i = 0; i < EXACT_COLUMNS; i++) {
         if (str_eq_nocase(name, str_from(columns[i].name))) {
             *index = i;
             *type = columns[i].type;
@@ -587,36 +628,87 @@ static bool agree(const struct answer *ours, const struct answer *engine, bool h
     return true;
 }
 
+struct tally {
+    unsigned accepted; /* when bound */
+    unsigned answered; /* without an error in any row */
+    unsigned wrong;
+};
+
+static void ask_both(struct world *w, const struct generator *g, struct tally *tally)
+{
+    str text = arena_copy(&w->arena, buf_str(&g->out));
+    struct answer ours = {.is_error = false};
+    struct answer engine = {.is_error = false};
+    if (ask_eval(w, text, &ours)) {
+        tally->accepted++;
+        tally->answered += !ours.is_error;
+        if (!ours.is_error) {
+            ask_engine(w, text, &engine);
+        }
+        tally->wrong += !agree(&ours, &engine, g->has_branch, text);
+    }
+    arena_reset(&w->arena);
+}
+
 TEST(eval_run_agrees_with_the_engine_on_generated_expressions)
 {
     struct world w;
-    world_open(&w);
+    world_open(&w, COLUMNS);
     struct generator g = {.has_branch = false};
+    struct tally tally = {0};
     rng_init(&g.rng, SEED);
     buf_init(&g.out);
-    unsigned accepted = 0;
-    unsigned answered = 0;
-    unsigned wrong = 0;
-    for (unsigned i = 0; accepted < EXPRESSIONS; i++) {
+    for (unsigned i = 0; tally.accepted < EXPRESSIONS; i++) {
         EXPECT(i < EXPRESSIONS * 4); /* most must be accepted, or nothing is tested */
         buf_clear(&g.out);
         g.has_branch = false;
         make(&g, (enum want)(i % WANT_COUNT), 1 + i % 3);
-        str text = arena_copy(&w.arena, buf_str(&g.out));
-        struct answer ours = {.is_error = false};
-        struct answer engine = {.is_error = false};
-        if (ask_eval(&w, text, &ours)) {
-            accepted++;
-            answered += !ours.is_error;
-            if (!ours.is_error) {
-                ask_engine(&w, text, &engine);
-            }
-            wrong += !agree(&ours, &engine, g.has_branch, text);
-        }
-        arena_reset(&w.arena);
+        ask_both(&w, &g, &tally);
     }
     buf_release(&g.out);
     world_close(&w);
-    EXPECT_UINT(wrong, 0);
-    EXPECT(answered >= 5000);
+    EXPECT_UINT(tally.wrong, 0);
+    EXPECT(tally.answered >= 5000);
+}
+
+static void make_exact(struct generator *g, unsigned depth)
+{
+    static const char *const leaves[] = {"small", "money", "wide", "small", "money",
+                                         "n",     "si",    "id",   "2",     "-1",
+                                         "1.5",   "0.01",  "-2.2", "NULL"};
+    static const char *const ops[] = {" + ", " - ", " * "};
+    if (depth == 0) {
+        put(g, PICK_OF(g, leaves));
+        return;
+    }
+    put(g, pick(g, 8) == 0 ? "(- " : "(");
+    make_exact(g, depth - 1);
+    put(g, PICK_OF(g, ops));
+    make_exact(g, pick(g, depth));
+    put(g, ")");
+}
+
+TEST(eval_run_on_decimals_agrees_with_the_engine_to_the_last_digit)
+{
+    static const char *const compares[] = {" = ", " < ", " >= "};
+    struct world w;
+    world_open(&w, EXACT_COLUMNS);
+    struct generator g = {.has_branch = false};
+    struct tally tally = {0};
+    rng_init(&g.rng, SEED);
+    buf_init(&g.out);
+    for (unsigned i = 0; tally.accepted < EXACT_EXPRESSIONS; i++) {
+        EXPECT(i < EXACT_EXPRESSIONS * 4);
+        buf_clear(&g.out);
+        make_exact(&g, 1 + i % 3);
+        if (i % 5 == 0) {
+            put(&g, PICK_OF(&g, compares));
+            make_exact(&g, 0);
+        }
+        ask_both(&w, &g, &tally);
+    }
+    buf_release(&g.out);
+    world_close(&w);
+    EXPECT_UINT(tally.wrong, 0);
+    EXPECT(tally.answered >= EXACT_EXPRESSIONS / 4); /* the others overflow in some row */
 }
