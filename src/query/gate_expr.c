@@ -164,16 +164,29 @@ static status write_type(struct gate *g, const struct json *type, unsigned depth
 /* --- names in a scope ---------------------------------------------------------------------------
  */
 
-struct gate_relation *gate_find_relation(struct gate_scope *scope, str alias)
+struct gate_relation *gate_find_relation(struct gate_scope *scope, str ns, str alias)
 {
     for (; scope != NULL; scope = scope->outer) {
         for (struct gate_relation *r = scope->relations; r != NULL; r = r->next) {
-            if (r->alias.n > 0 && str_eq_nocase(r->alias, alias)) {
+            if (r->alias.n > 0 && str_eq_nocase(r->alias, alias) &&
+                (ns.n == 0 || str_eq_nocase(r->namespace_name, ns))) {
                 return r;
             }
         }
     }
     return NULL;
+}
+
+struct gate_relation *gate_relation_of(struct gate_scope *scope, const struct json *names)
+{
+    uint32_t count = names->as.children.count;
+    str ns = {NULL, 0};
+    str table = {NULL, 0};
+    if (count > 2) {
+        (void)json_as_text(json_at(names, count - 3), &ns);
+    }
+    (void)json_as_text(json_at(names, count - 2), &table);
+    return gate_find_relation(scope, ns, table);
 }
 
 const struct gate_column *gate_find_column(struct gate_scope *scope, str name, bool *is_open)
@@ -260,7 +273,8 @@ static status parameter(struct gate *g, const struct json *node, str alias)
 }
 
 /* ns.table.column: the namespace is written as the schema of the view that stands for the table.
- * A stored view is a subquery there, whose alias has no schema. */
+ * A stored view is a subquery there, whose alias has no schema: nothing nearer may have that name.
+ */
 static status qualified_column(struct gate *g, struct gate_scope *scope, const struct json *names,
                                str alias)
 {
@@ -268,8 +282,9 @@ static status qualified_column(struct gate *g, struct gate_scope *scope, const s
     str table = {NULL, 0};
     (void)json_as_text(json_at(names, 0), &ns);
     (void)json_as_text(json_at(names, 1), &table);
-    struct gate_relation *r = gate_find_relation(scope, table);
-    if (r == NULL || r->namespace_name.n == 0 || !str_eq_nocase(r->namespace_name, ns)) {
+    const struct gate_relation *r = gate_find_relation(scope, ns, table);
+    bool is_view = r != NULL && r->engine_schema.n == 0;
+    if (r == NULL || (is_view && gate_find_relation(scope, STR_LIT(""), table) != r)) {
         return error_set(g->err, ERROR_COLUMN_NOT_FOUND,
                          "Schema error: No field named " STR_FMT "." STR_FMT ".", STR(ns),
                          STR(table));
@@ -278,7 +293,7 @@ static status qualified_column(struct gate *g, struct gate_scope *scope, const s
     write_head(g, "COLUMN_REF", "COLUMN_REF", alias);
     json_write_key(&g->w, "column_names");
     json_write_array_begin(&g->w);
-    if (r->engine_schema.n > 0) {
+    if (!is_view) {
         json_write_text(&g->w, r->engine_schema);
     }
     for (const struct json *n = json_at(names, 1); n != NULL; n = n->next) {
@@ -298,7 +313,7 @@ static status single_column(struct gate *g, struct gate_scope *scope, str name)
         return STATUS_IS_OK;
     }
     bool is_alias = g->is_alias_first && find_alias(scope, name) != NULL;
-    if (!is_open && !is_alias && gate_find_relation(scope, name) != NULL) {
+    if (!is_open && !is_alias && gate_find_relation(scope, STR_LIT(""), name) != NULL) {
         return gate_refuse(g, "a whole row (" STR_FMT ") is no value: name its columns", STR(name));
     }
     const struct gate_alias *alias = find_alias(scope, name);
@@ -315,15 +330,13 @@ static status single_column(struct gate *g, struct gate_scope *scope, str name)
 static void note_deleted(struct gate *g, struct gate_scope *scope, const struct json *names,
                          unsigned count)
 {
-    str qualifier = {NULL, 0};
     bool is_open;
     if (count == 1) {
         const struct gate_column *column = gate_find_column(scope, STR_LIT("_deleted"), &is_open);
         g->raw_relations |= column != NULL ? column->deleted_of : 0;
         return;
     }
-    (void)json_as_text(json_at(names, count - 2), &qualifier);
-    const struct gate_relation *r = gate_find_relation(scope, qualifier);
+    const struct gate_relation *r = gate_relation_of(scope, names);
     for (unsigned i = 0; r != NULL && i < r->columns.count; i++) {
         if (str_eq_nocase(r->columns.items[i].name, STR_LIT("_deleted"))) {
             g->raw_relations |= r->columns.items[i].deleted_of;

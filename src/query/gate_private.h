@@ -148,8 +148,11 @@ MUST_USE status gate_exprs(struct gate *g, struct gate_scope *scope, struct gate
 /* The array of an ORDER BY. */
 MUST_USE status gate_orders(struct gate *g, struct gate_scope *scope, struct gate_cte *ctes,
                             const struct json *list);
-/* The relation of the scope, or of one around it, that `alias` names; NULL: none. */
-struct gate_relation *gate_find_relation(struct gate_scope *scope, str alias);
+/* The relation of the scope, or of one around it, that `alias` names, in `ns` unless that is empty;
+ * NULL: none. */
+struct gate_relation *gate_find_relation(struct gate_scope *scope, str ns, str alias);
+/* The one that [ns.]table.column is of; NULL: none. */
+struct gate_relation *gate_relation_of(struct gate_scope *scope, const struct json *names);
 /* The column a name without a qualifier means; NULL: none or not known. */
 const struct gate_column *gate_find_column(struct gate_scope *scope, str name, bool *is_open);
 

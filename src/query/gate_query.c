@@ -233,7 +233,8 @@ static status star(struct gate *g, struct gate_scope *scope, struct gate_cte *ct
     str relation_name = gate_text(node, "relation_name");
     const struct gate_columns *all = from;
     if (relation_name.n > 0) {
-        const struct gate_relation *relation = gate_find_relation(scope, relation_name);
+        const struct gate_relation *relation =
+            gate_find_relation(scope, STR_LIT(""), relation_name);
         if (relation == NULL) {
             return error_set(g->err, ERROR_COLUMN_NOT_FOUND,
                              "Schema error: Invalid qualifier " STR_FMT, STR(relation_name));

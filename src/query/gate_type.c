@@ -11,7 +11,6 @@ const struct gate_column *gate_column_of(struct gate_scope *scope, const struct 
     const struct json *names = json_get(node, "column_names");
     unsigned count = names != NULL && names->kind == JSON_ARRAY ? names->as.children.count : 0;
     str last = {NULL, 0};
-    str qualifier = {NULL, 0};
     bool is_open;
     if (count == 0 || !json_as_text(json_at(names, count - 1), &last)) {
         return NULL;
@@ -19,8 +18,7 @@ const struct gate_column *gate_column_of(struct gate_scope *scope, const struct 
     if (count == 1) {
         return gate_session_word(last) < 0 ? gate_find_column(scope, last, &is_open) : NULL;
     }
-    (void)json_as_text(json_at(names, count - 2), &qualifier);
-    const struct gate_relation *r = gate_find_relation(scope, qualifier);
+    const struct gate_relation *r = gate_relation_of(scope, names);
     for (unsigned i = 0; r != NULL && i < r->columns.count; i++) {
         if (str_eq_nocase(r->columns.items[i].name, last)) {
             return &r->columns.items[i];
