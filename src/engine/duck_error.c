@@ -167,7 +167,10 @@ static status error_of_conversion(str text, struct error *err)
     str line = first_line(text);
     if (str_find(line, STR_LIT("out of range")) >= 0) {
         ptrdiff_t at = str_find(line, STR_LIT("destination type "));
-        str to = at < 0 ? STR_LIT("its type") : str_skip(line, (size_t)at + 17);
+        if (at < 0) {
+            return error_set(err, ERROR_QUERY, "a value is out of range for its type");
+        }
+        str to = str_skip(line, (size_t)at + 17);
         ptrdiff_t end = str_find_char(to, ' ');
         to = end < 0 ? to : str_slice(to, 0, (size_t)end);
         return error_set(err, ERROR_QUERY, "a value is out of range for " STR_FMT, STR(to));

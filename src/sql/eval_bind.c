@@ -135,17 +135,19 @@ static bool join_numbers(const struct eval *a, const struct eval *b, struct type
 }
 
 /* Where a text literal takes the other's type. */
-static bool takes_text(struct type type)
+static bool takes_text(const struct eval *text, struct type type, enum meeting how)
 {
-    return type.id != TYPE_BYTES && type.id != TYPE_EMBEDDING && type.id != TYPE_FILE &&
-           type.id != TYPE_JSON;
+    if (type.id == TYPE_BYTES) { /* two texts beside bytes are TEXT to the engine: it refuses */
+        return how != MEET_RESULT && text->code != EVAL_CODE_COUNT;
+    }
+    return type.id != TYPE_EMBEDDING && type.id != TYPE_FILE && type.id != TYPE_JSON;
 }
 
 static bool join_text(const struct eval *text, const struct eval *other, enum meeting how,
                       struct type *out)
 {
     *out = other->type;
-    if (text->adapts == ADAPTS_TEXT && takes_text(other->type)) {
+    if (text->adapts == ADAPTS_TEXT && takes_text(text, other->type, how)) {
         return true;
     }
     if (other->type.id == TYPE_JSON && how != MEET_RESULT) {

@@ -195,16 +195,25 @@ static bool is_bytes_type(const struct walk *w, unsigned i)
            type.id == TYPE_BYTES;
 }
 
-/* 'text'::BYTEA, BYTEA 'text', CAST('text' AS BYTEA) */
+/* 'text'::BYTEA, BYTEA 'text', CAST('text' AS BYTEA); the text may stand in brackets */
 static bool is_cast_to_bytes(const struct walk *w, unsigned i)
 {
     if (kind_at(w, i) != TK_STRING) {
         return false;
     }
+    if (i >= 1 && is_bytes_type(w, i - 1)) {
+        return true;
+    }
+    unsigned next = i + 1;
+    for (; i >= 1 && kind_at(w, i - 1) == TK_LP && kind_at(w, next) == TK_RP; i--) {
+        next++;
+    }
+    if (i >= 1 && is_operand_word(kind_at(w, i - 1))) {
+        return false; /* f('text')::BYTEA */
+    }
     bool is_call = i >= 2 && kind_at(w, i - 1) == TK_LP && kind_at(w, i - 2) == TK_CAST;
-    return (kind_at(w, i + 1) == TK_TYPECAST && is_bytes_type(w, i + 2)) ||
-           (i >= 1 && is_bytes_type(w, i - 1)) ||
-           (is_call && kind_at(w, i + 1) == TK_AS && is_bytes_type(w, i + 2));
+    return (kind_at(w, next) == TK_TYPECAST || (is_call && kind_at(w, next) == TK_AS)) &&
+           is_bytes_type(w, next + 1);
 }
 
 static str escape_bytes(struct arena *arena, str bytes, bool is_cast)

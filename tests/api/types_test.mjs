@@ -246,6 +246,85 @@ for (const type of TYPES) {
   });
 }
 
+// How two cells of an ordered type stand to each other.
+function compareCells(type, a, b) {
+  const integerOf = (cell) => BigInt(String(cell).replace('.', '')); // of DECIMAL: all have the scale of the column
+  if (/BIGINT|DECIMAL|NUMERIC/.test(type.sql)) return integerOf(a) < integerOf(b) ? -1 : Number(integerOf(a) > integerOf(b));
+  if (/TEXT/.test(type.sql)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  if (/BYTES/.test(type.sql)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return a < b ? -1 : Number(a > b);
+}
+
+for (const type of TYPES.filter((t) => isComparable(t) && t.name !== 'longtext' && t.name !== 'timekey')) {
+  const table = `app.c_${nameOf(type)}`;
+  const edges = type.edges;
+  const count = edges.length;
+  const idsWhere = (holds) => [0, 100].flatMap((base) => edges.flatMap((e, i) => (holds((k) => compareCells(type, e[1], edges[k][1])) ? [String(base + i)] : [])));
+
+  test(`${type.sql} (${nameOf(type)}): every comparison over both tiers, by literal and by parameter`, async () => {
+    await server.exec(`CREATE TABLE ${table} (id BIGINT PRIMARY KEY, v ${type.sql}) WITH (TYPE = 'SHARED')`);
+    await server.exec(`INSERT INTO ${table} VALUES ${edges.map((e, i) => `(${i}, ${literalOf(e)})`).join(', ')}, (50, NULL)`);
+    await flush(table);
+    await server.exec(`INSERT INTO ${table} SELECT id + 100, v FROM ${table} WHERE id < 50`); // hot, by the SQL engine
+
+    const ask = async (k, where, holds, others = []) => {
+      const wanted = idsWhere(holds);
+      const texts = [k, ...others].map((i) => edges[i]);
+      const forms = [[where.replace(/\$(\d)/g, (_, n) => literalOf(texts[n - 1])), undefined], [where, texts.map((e) => e[0])]];
+      for (const [condition, params] of type.isRounded ? forms.slice(1) : forms) { // 0.1 is a DOUBLE beside a FLOAT
+        const rows = await server.rows(`SELECT id FROM ${table} WHERE ${condition} ORDER BY id LIMIT 1000`, { params });
+        assert.deepEqual(rows.map((r) => r.id), wanted, `${condition} ${JSON.stringify(params ?? '')} (edge ${k})`);
+      }
+    };
+    for (let k = 0; k < count; k++) {
+      await ask(k, 'v < $1', (to) => to(k) < 0);
+      await ask(k, 'v >= $1', (to) => to(k) >= 0);
+      await ask(k, 'v <> $1', (to) => to(k) !== 0);
+      const last = count - 1;
+      await ask(k, 'v IN ($1, $2)', (to) => to(k) === 0 || to(last) === 0, [last]);
+      await ask(k, 'v NOT BETWEEN $1 AND $2', (to) => to(k) < 0 || to(0) > 0, [0]);
+    }
+    const order = idsWhere(() => true).sort((a, b) => compareCells(type, edges[a % 100][1], edges[b % 100][1]) || a - b);
+    const ordered = async (by) => (await server.rows(`SELECT id FROM ${table} WHERE id <> 50 ORDER BY ${by} LIMIT 1000`)).map((r) => r.id);
+    assert.deepEqual(await ordered('v, id'), order);
+    assert.deepEqual(await ordered('v DESC, id DESC'), order.toReversed());
+
+    // EXCLUDED and a subquery carry each value on, also where the row is cold
+    const cells = edges.map((e) => e[1]);
+    const cellsAt = async (from) => (await server.rows(`SELECT v FROM ${table} WHERE id >= ${from} AND id < ${from + 50} ORDER BY id LIMIT 1000`)).map((r) => r.v);
+    await server.exec(`INSERT INTO ${table} SELECT id + 200, NULL FROM ${table} WHERE id < 50`);
+    await server.exec(`INSERT INTO ${table} VALUES ${edges.map((e, i) => `(${200 + i}, ${literalOf(e)})`).join(', ')} ON CONFLICT (id) DO UPDATE SET v = EXCLUDED.v`);
+    assert.deepEqual(await cellsAt(200), cells, 'EXCLUDED');
+    await server.exec(`UPDATE ${table} SET v = NULL WHERE id < 50`);
+    await server.exec(`UPDATE ${table} SET v = (SELECT o.v FROM ${table} o WHERE o.id = ${table.slice(4)}.id + 100) WHERE id < 50`);
+    assert.deepEqual(await cellsAt(0), [...cells], 'a subquery');
+    const given = await server.exec(`DELETE FROM ${table} WHERE id >= 100 AND id < 150 RETURNING id, v`);
+    assert.deepEqual(given.rows.sort((a, b) => a[0] - b[0]).map((r) => r[1]), cells, 'RETURNING');
+  });
+
+  test(`${type.sql} (${nameOf(type)}): a live filter lets through what WHERE does`, async () => {
+    const live = `${table}_live`;
+    const ws = (await connect(server)).stayAlive();
+    await server.exec(`CREATE TABLE ${live} (id BIGINT PRIMARY KEY, v ${type.sql}) WITH (TYPE = 'SHARED')`);
+    const picks = [0, count >> 1, count - 1];
+    for (const k of picks) {
+      const literal = type.isRounded ? quote(edges[k][0]) : literalOf(edges[k]);
+      ws.subscribe(`eq${k}`, `SELECT * FROM ${live} WHERE v = ${literal}`);
+      await ws.next('subscription_ack');
+    }
+    for (const [i, e] of edges.entries()) await server.exec(`INSERT INTO ${live} VALUES (${i}, $1)`, { params: [e[0]] });
+    const seen = new Map(picks.map((k) => [k, []]));
+    const total = [...new Set(picks)].reduce((sum, k) => sum + edges.filter((e) => compareCells(type, e[1], edges[k][1]) === 0).length, 0);
+    for (let n = 0; n < total; n++) {
+      const event = await ws.next('change');
+      seen.get(Number(event.subscription_id.slice(2))).push(Number(event.rows[0].id));
+    }
+    for (const k of picks) assert.deepEqual(seen.get(k), edges.flatMap((e, i) => (compareCells(type, e[1], edges[k][1]) === 0 ? [i] : [])), `v = edge ${k}`);
+    assert.deepEqual(await ws.settle(), []);
+    await ws.close();
+  });
+}
+
 test('the same instant in other offsets is the same row in a live filter and in a WHERE', async () => {
   await server.exec('CREATE TABLE app.offsets (id BIGINT PRIMARY KEY, at TIMESTAMP)');
   const ws = (await connect(server)).stayAlive();

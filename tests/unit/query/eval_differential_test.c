@@ -16,8 +16,8 @@ enum {
     EXPRESSIONS = 5400,
     EXACT_EXPRESSIONS = 800,
     ROWS = 8,
-    COLUMNS = 10,       /* of the table without DECIMAL, where 1.5 is a DOUBLE to the engine */
-    EXACT_COLUMNS = 13, /* of the other */
+    COLUMNS = 11,       /* of the table without DECIMAL, where 1.5 is a DOUBLE to the engine */
+    EXACT_COLUMNS = 14, /* of the other */
     SEED = 20261122
 };
 
@@ -38,6 +38,7 @@ static const struct {
     {"ts", {.id = TYPE_TIMESTAMP}},
     {"da", {.id = TYPE_DATE}},
     {"j", {.id = TYPE_JSON}},
+    {"bl", {.id = TYPE_BYTES}},
     {"small", {.id = TYPE_DECIMAL, .precision = 5, .scale = 2}},
     {"money", {.id = TYPE_DECIMAL, .precision = 18, .scale = 4}},
     {"wide", {.id = TYPE_DECIMAL, .precision = 38, .scale = 10}},
@@ -101,6 +102,8 @@ static void fill(struct world *w)
         "{\"a\":true,\"a\":2, \"f\" : [ 1.50 , -0,1e400 ],\"n\":{\"x y\":12345678901234567890.5}}",
         "{\"k\":\"\\u00e4\\n\\\"\"}",
         "{}"};
+    static const str bls[ROWS] = {{"", 0},      {"abc", 3},        {"\0\xff", 2}, {"\0", 1},
+                                  {"\\x00", 4}, {"\xff\xff\0", 3}, {"abc\0", 4},  {"a", 1}};
     for (unsigned r = 0; r < ROWS; r++) {
         struct value *c = w->cells[r];
         c[0] = number(TYPE_BIGINT, ids[r]);
@@ -113,6 +116,7 @@ static void fill(struct world *w)
         c[7] = number(TYPE_TIMESTAMP, (int64_t)r * 86399999999 - 1000000);
         c[8] = number(TYPE_DATE, (int64_t)r * 366 - 1);
         c[9] = (struct value){.type = {.id = TYPE_JSON}, .as.text = str_from(js[r])};
+        c[10] = (struct value){.type = {.id = TYPE_BYTES}, .as.text = bls[r]};
         for (unsigned k = 1; k < COLUMNS; k++) {
             if ((r * 5 + k * 3) % 11 == 0) {
                 c[k] = value_null(columns[k].type);
@@ -223,7 +227,7 @@ static void world_close(struct world *w)
 /* --- expressions --------------------------------------------------------------------------------
  */
 
-enum want { WANT_NUMBER, WANT_TEXT, WANT_BOOL, WANT_TIME, WANT_COUNT };
+enum want { WANT_NUMBER, WANT_TEXT, WANT_BOOL, WANT_TIME, WANT_BYTES, WANT_COUNT };
 
 struct generator {
     struct rng rng;
@@ -255,6 +259,8 @@ static void make_leaf(struct generator *g, enum want want)
                                         "'x''y'", "'\xc3\xa4'", "NULL", "t"};
     static const char *const bools[] = {"b", "true", "false", "NULL", "b"};
     static const char *const times[] = {"ts", "da", "ts", "da", "NULL"};
+    static const char *const bytes[] = {"bl",      "bl",     "'abc'", "'\\x00ff'",
+                                        "X'00ff'", "'\\x0'", "X''",   "'\\x5c783030'"};
     switch (want) {
     case WANT_NUMBER:
         put(g, PICK_OF(g, numbers));
@@ -264,6 +270,9 @@ static void make_leaf(struct generator *g, enum want want)
         break;
     case WANT_BOOL:
         put(g, PICK_OF(g, bools));
+        break;
+    case WANT_BYTES:
+        put(g, PICK_OF(g, bytes));
         break;
     default:
         put(g, PICK_OF(g, times));
@@ -504,7 +513,9 @@ static void make(struct generator *g, enum want want, unsigned depth)
         make_bool(g, depth);
         break;
     default:
-        if (pick(g, 3) == 0) {
+        if (want == WANT_BYTES && pick(g, 3) == 0) {
+            make_cast(g, "BYTEA", depth);
+        } else if (want == WANT_TIME && pick(g, 3) == 0) {
             make_cast(g, pick(g, 2) == 0 ? "TIMESTAMP" : "DATE", depth);
         } else {
             make_leaf(g, want);

@@ -39,6 +39,8 @@ TEST(select_text_rewrite_brackets_operators_and_nothing_else)
          "SELECT CAST('\\x00\\xFF' AS BLOB) || (CAST('' AS BLOB)->'a')"},
         {"SELECT CAST('\\x0aBc' AS BYTEA), 'a'::blob, 'a'::text",
          "SELECT CAST('\\x0A\\xBC' AS BYTEA), '\\x61'::blob, 'a'::text"},
+        {"SELECT CAST((('a')) AS BYTEA), ('a')::blob, f('a')::blob, ('a' || b)::blob",
+         "SELECT CAST((('\\x61')) AS BYTEA), ('\\x61')::blob, f('a')::blob, ('a' || b)::blob"},
         {"SELECT verbose->'a' FROM t", "SELECT (\"verbose\"->'a') FROM t"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
