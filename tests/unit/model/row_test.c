@@ -69,10 +69,12 @@ static struct value random_value(struct rng *rng, struct type type)
         memcpy(bytes, &r, 8);
         v.as.text = (str){bytes, rng_below(rng, 9)};
         break;
-    case TYPE_EMBEDDING:
-        memcpy(bytes, &r, 8);
-        v.as.text = (str){bytes, 12};
+    case TYPE_EMBEDDING: {
+        const float finite[3] = {(float)r, (float)(r % 1000) / 7.0F, 0.0F};
+        memcpy(bytes, finite, sizeof finite);
+        v.as.text = (str){bytes, sizeof finite};
         break;
+    }
     case TYPE_NONE:
         break;
     default:

@@ -211,7 +211,7 @@ static void expect_round_trip(struct schema *schema)
 /* A value of a type with something special about its text. */
 static struct value special_value(struct rng *rng, struct type type)
 {
-    static const double reals[] = {0.1, -0.0, 1e300, 5.0, (double)NAN, (double)INFINITY, -1e-7};
+    static const double reals[] = {0.1, -0.0, 1e300, 5.0, -1e308, 5e-324, -1e-7};
     static const float floats[] = {0.1F, 3.4028235e38F, 1e-45F, 5.0F, -0.3F, 16777217.0F, 7.7F};
     struct value v = {.type = type};
     int64_t r = (int64_t)rng_next(rng);
