@@ -190,3 +190,18 @@ bool str_is_utf8(str s)
     }
     return true;
 }
+
+size_t str_put_utf8(char *at, uint32_t code)
+{
+    if (code < 0x80) {
+        at[0] = (char)code;
+        return 1;
+    }
+    size_t length = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = length - 1; i > 0; i--) {
+        at[i] = (char)(0x80 | (code & 0x3F));
+        code >>= 6;
+    }
+    at[0] = (char)(0xF0U << (4 - length) | code);
+    return length;
+}

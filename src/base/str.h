@@ -60,6 +60,8 @@ bool str_to_double(str s, double *out);
 
 /* Well-formed UTF-8 without surrogates and overlong forms (RFC 3629). */
 bool str_is_utf8(str s);
+/* Writes a code point (up to 0x10FFFF) as UTF-8 and tells its bytes: 1..4. */
+size_t str_put_utf8(char *at, uint32_t code);
 
 /* 0..15 of a hexadecimal digit in any case; -1: it is none. */
 static inline int str_hex_value(char c)

@@ -80,26 +80,6 @@ static uint32_t escaped_code_point(struct json_scan *s)
     return 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
 }
 
-static char *put_utf8(char *at, uint32_t c)
-{
-    if (c < 0x80) {
-        *at++ = (char)c;
-    } else if (c < 0x800) {
-        *at++ = (char)(0xC0 | c >> 6);
-        *at++ = (char)(0x80 | (c & 0x3F));
-    } else if (c < 0x10000) {
-        *at++ = (char)(0xE0 | c >> 12);
-        *at++ = (char)(0x80 | (c >> 6 & 0x3F));
-        *at++ = (char)(0x80 | (c & 0x3F));
-    } else {
-        *at++ = (char)(0xF0 | c >> 18);
-        *at++ = (char)(0x80 | (c >> 12 & 0x3F));
-        *at++ = (char)(0x80 | (c >> 6 & 0x3F));
-        *at++ = (char)(0x80 | (c & 0x3F));
-    }
-    return at;
-}
-
 /* After the backslash. `at` has room: an escape is never shorter than what it stands for. */
 static char *unescape(struct json_scan *s, char *at)
 {
@@ -107,7 +87,7 @@ static char *unescape(struct json_scan *s, char *at)
     static const char meanings[] = "\"\\/\b\f\n\r\t";
     char c = (char)reader_u8(&s->r);
     if (c == 'u') {
-        return put_utf8(at, escaped_code_point(s));
+        return at + str_put_utf8(at, escaped_code_point(s));
     }
     ptrdiff_t found = str_find_char((str){names, sizeof names - 1}, c);
     if (found < 0) {

@@ -68,21 +68,6 @@ static size_t read_code(const unsigned char *p, size_t n, uint32_t *code)
     return length;
 }
 
-static size_t write_code(char *at, uint32_t c)
-{
-    if (c < 0x80) {
-        at[0] = (char)c;
-        return 1;
-    }
-    size_t length = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    for (size_t i = length - 1; i > 0; i--) {
-        at[i] = (char)(0x80 | (c & 0x3F));
-        c >>= 6;
-    }
-    at[0] = (char)(0xF0U << (4 - length) | c);
-    return length;
-}
-
 static bool changes(const struct case_map *map, str text)
 {
     for (size_t i = 0; i < text.n; i++) {
@@ -116,7 +101,7 @@ static str apply(const struct case_map *map, struct arena *arena, str text)
         if (code == 0) {
             out[n++] = c;
         } else {
-            n += write_code(out + n, map_code(map, code));
+            n += str_put_utf8(out + n, map_code(map, code));
         }
         i += length;
     }

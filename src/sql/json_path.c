@@ -202,21 +202,6 @@ bool json_text_is_valid(str text)
 
 /* --- strings */
 
-static size_t put_utf8(char *at, uint32_t c)
-{
-    if (c < 0x80) {
-        at[0] = (char)c;
-        return 1;
-    }
-    size_t length = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    for (size_t i = length - 1; i > 0; i--) {
-        at[i] = (char)(0x80 | (c & 0x3F));
-        c >>= 6;
-    }
-    at[0] = (char)(0xF0U << (4 - length) | c);
-    return length;
-}
-
 static char unescape_char(char c)
 {
     static const char from[] = "bfnrt";
@@ -245,7 +230,7 @@ str json_text_unescape(str quoted, struct arena *arena)
         if (c != 'u') {
             out[n++] = unescape_char(c);
         } else if (take_code(&s, &code)) {
-            n += put_utf8(out + n, code);
+            n += str_put_utf8(out + n, code);
         }
     }
     return str_of(out, n);

@@ -49,32 +49,11 @@ static const char *decode_number(str digits, bool has_point, struct value *out)
     return NULL;
 }
 
-/* Appends a code point as UTF-8; the bytes written, 0: not a character. */
-static size_t put_utf8(char *at, uint32_t c)
+/* Writes a code point as UTF-8; its bytes, 0: not a character. */
+static size_t put_character(char *at, uint32_t c)
 {
-    if (c == 0 || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF)) {
-        return 0;
-    }
-    if (c < 0x80) {
-        at[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        at[0] = (char)(0xC0 | (c >> 6));
-        at[1] = (char)(0x80 | (c & 0x3F));
-        return 2;
-    }
-    if (c < 0x10000) {
-        at[0] = (char)(0xE0 | (c >> 12));
-        at[1] = (char)(0x80 | ((c >> 6) & 0x3F));
-        at[2] = (char)(0x80 | (c & 0x3F));
-        return 3;
-    }
-    at[0] = (char)(0xF0 | (c >> 18));
-    at[1] = (char)(0x80 | ((c >> 12) & 0x3F));
-    at[2] = (char)(0x80 | ((c >> 6) & 0x3F));
-    at[3] = (char)(0x80 | (c & 0x3F));
-    return 4;
+    bool is_character = c > 0 && c <= 0x10FFFF && (c < 0xD800 || c > 0xDFFF);
+    return is_character ? str_put_utf8(at, c) : 0;
 }
 
 /* Up to `most` digits of `base` at s[*i]; *i is moved past them. False: none. */
@@ -128,7 +107,7 @@ static size_t put_escape(char *at, str s, size_t *i)
         if (!read_digits(s, i, wanted, 16, &code) || *i - from != wanted) {
             return 0;
         }
-        return put_utf8(at, code);
+        return put_character(at, code);
     }
     default:
         break;

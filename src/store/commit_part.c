@@ -333,3 +333,17 @@ void store_publish(struct commit_request *request)
         }
     }
 }
+
+status store_submit(struct store *store, struct commit_request *request,
+                    status (*apply)(struct commit_txn *, struct commit_request *),
+                    struct error *err)
+{
+    request->apply = apply;
+    request->publish = store_publish;
+    request->durability = COMMIT_SYNC;
+    status result = commit_submit_wait(store->options.committer, request);
+    if (!status_ok(result) && err != NULL) {
+        *err = request->error;
+    }
+    return result;
+}

@@ -72,5 +72,10 @@ void store_change_add_removal(struct store_change *change, const struct part_txn
 void store_change_add_set(struct store_change *change, struct change_set *set);
 /* publish of every request of store/. */
 void store_publish(struct commit_request *request);
+/* Submits a request of the store and waits for its end: durable, or refused with the reason in
+ * `err` (NULL: unwanted). */
+MUST_USE status store_submit(struct store *store, struct commit_request *request,
+                             status (*apply)(struct commit_txn *, struct commit_request *),
+                             struct error *err);
 
 #endif

@@ -163,14 +163,6 @@ void compact_destroy(struct compact *compact)
     mem_free(compact);
 }
 
-static status compact_point(const char *name, struct error *err)
-{
-    (void)name;
-    int error = FAULT_ERRNO(name);
-    return error == 0 ? STATUS_IS_OK
-                      : error_set(err, ERROR_IO, "injected at %s: %s", name, strerror(error));
-}
-
 /* -- START -> VIEW: choosing ---------------------------------------------------------------------
  */
 
@@ -290,7 +282,7 @@ static status step_start(struct compact *compact)
     if (compact->source_count > 0) {
         TRY(read_dead(compact, err));
     }
-    return compact_point("compact.after_view", err);
+    return store_point("compact.after_view", err);
 }
 
 /* -- VIEW -> NUMBER ------------------------------------------------------------------------------
@@ -321,23 +313,10 @@ static status number_apply(struct commit_txn *txn, struct commit_request *reques
     return result;
 }
 
-static status submit(struct compact *compact, struct commit_request *request,
-                     status (*apply)(struct commit_txn *, struct commit_request *))
-{
-    request->apply = apply;
-    request->publish = store_publish;
-    request->durability = COMMIT_SYNC;
-    status result = commit_submit_wait(compact->store->options.committer, request);
-    if (!status_ok(result)) {
-        compact->error = request->error;
-    }
-    return result;
-}
-
 static status step_number(struct compact *compact)
 {
     struct number_request r = {.compact = compact};
-    TRY(submit(compact, &r.request, number_apply));
+    TRY(store_submit(compact->store, &r.request, number_apply, &compact->error));
     const struct segment segment = {.number = r.number,
                                     .low = compact->low,
                                     .high = compact->high,
@@ -382,13 +361,13 @@ static status step_write(struct compact *compact)
     struct duck_source source;
     TRY(scan_current(compact->read, &scan, &hook, &source, err));
     TRY(segment_write_copy(&compact->write, compact->slot, &source, err));
-    return compact_point("compact.after_copy", err);
+    return store_point("compact.after_copy", err);
 }
 
 static status step_rename(struct compact *compact)
 {
     TRY(segment_write_rename(&compact->write, &compact->error));
-    return compact_point("compact.after_rename", &compact->error);
+    return store_point("compact.after_rename", &compact->error);
 }
 
 /* -- PLACED -> COMMITTED -------------------------------------------------------------------------
@@ -475,7 +454,7 @@ static status step_commit(struct compact *compact)
 {
     FAULT_POINT("compact.before_commit");
     struct swap_request r = {.request.may_use_reserve = true, .compact = compact};
-    return submit(compact, &r.request, swap_apply);
+    return store_submit(compact->store, &r.request, swap_apply, &compact->error);
 }
 
 /* -- the ends ------------------------------------------------------------------------------------

@@ -33,15 +33,8 @@ static status drop_apply(struct commit_txn *txn, struct commit_request *request)
 static status remove_keys(struct store *store, const struct table_part *part, struct error *err)
 {
     struct drop_request r = {.store = store, .part = part};
-    r.request.apply = drop_apply;
-    r.request.publish = store_publish;
-    r.request.durability = COMMIT_SYNC;
     r.request.may_use_reserve = true;
-    status result = commit_submit_wait(store->options.committer, &r.request);
-    if (!status_ok(result) && err != NULL) {
-        *err = r.request.error;
-    }
-    return result;
+    return store_submit(store, &r.request, drop_apply, err);
 }
 
 /* The folders of a part's segments; all of them are taken, or none. */

@@ -143,15 +143,6 @@ void flush_destroy(struct flush *flush)
     mem_free(flush);
 }
 
-/* A point at which a test may ask for a crash, a delay or an error. */
-static status flush_point(const char *name, struct error *err)
-{
-    (void)name;
-    int error = FAULT_ERRNO(name);
-    return error == 0 ? STATUS_IS_OK
-                      : error_set(err, ERROR_IO, "injected at %s: %s", name, strerror(error));
-}
-
 /* -- START -> INTENT -----------------------------------------------------------------------------
  */
 
@@ -212,23 +203,10 @@ static status intent_apply(struct commit_txn *txn, struct commit_request *reques
     return result;
 }
 
-static status submit(struct flush *flush, struct commit_request *request,
-                     status (*apply)(struct commit_txn *, struct commit_request *))
-{
-    request->apply = apply;
-    request->publish = store_publish;
-    request->durability = COMMIT_SYNC;
-    status result = commit_submit_wait(flush->store->options.committer, request);
-    if (!status_ok(result)) {
-        flush->error = request->error;
-    }
-    return result;
-}
-
 static status step_start(struct flush *flush, bool *is_empty)
 {
     struct error *err = &flush->error;
-    TRY(flush_point("flush.before_intent", err));
+    TRY(store_point("flush.before_intent", err));
     TRY(segment_directory(flush->store, flush->snapshot, &flush->part, &flush->arena,
                           &flush->directory, err));
     flush->folder = segment_directory_path(flush->store, flush->directory, &flush->arena);
@@ -238,7 +216,7 @@ static status step_start(struct flush *flush, bool *is_empty)
     }
     struct intent_request r = {.flush = flush};
     TRY(segment_next_free(flush->store, flush->folder.p, &r.file_min, err));
-    TRY(submit(flush, &r.request, intent_apply));
+    TRY(store_submit(flush->store, &r.request, intent_apply, &flush->error));
     if (r.had_orphan) {
         segment_discard(flush->store,
                         segment_path(flush->store, flush->directory, r.orphan_file, &flush->arena));
@@ -291,9 +269,9 @@ static status read_dead(struct flush *flush, uint64_t low, uint64_t high, struct
 static status step_view(struct flush *flush)
 {
     struct error *err = &flush->error;
-    TRY(flush_point("flush.after_intent", err));
+    TRY(store_point("flush.after_intent", err));
     flush->view = kv_view_open(flush->store->options.kv);
-    TRY(flush_point("flush.after_view", err));
+    TRY(store_point("flush.after_view", err));
     TRY(table_read_open(flush->store, flush->view, &flush->part, flush->slot, KV_MAY_BLOCK,
                         &flush->arena, &flush->read, err));
     TRY(table_segments(flush->read, err));
@@ -324,25 +302,25 @@ static status step_write(struct flush *flush)
     struct duck_source source;
     TRY(table_scan_current(flush->read, &scan, &source, err));
     TRY(segment_write_copy(&flush->write, flush->slot, &source, err));
-    return flush_point("flush.after_copy", err);
+    return store_point("flush.after_copy", err);
 }
 
 static status step_sync(struct flush *flush)
 {
     TRY(segment_write_sync(&flush->write, &flush->error));
-    return flush_point("flush.after_fsync", &flush->error);
+    return store_point("flush.after_fsync", &flush->error);
 }
 
 static status step_rename(struct flush *flush)
 {
     TRY(segment_write_rename(&flush->write, &flush->error));
-    return flush_point("flush.after_rename", &flush->error);
+    return store_point("flush.after_rename", &flush->error);
 }
 
 static status step_place(struct flush *flush)
 {
     TRY(segment_write_place(&flush->write, &flush->error));
-    return flush_point("flush.after_fsync_dir", &flush->error);
+    return store_point("flush.after_fsync_dir", &flush->error);
 }
 
 /* -- PLACED -> COMMITTED -------------------------------------------------------------------------
@@ -397,9 +375,9 @@ static status swap_apply(struct commit_txn *txn, struct commit_request *request)
 
 static status step_commit(struct flush *flush)
 {
-    TRY(flush_point("flush.before_commit", &flush->error));
+    TRY(store_point("flush.before_commit", &flush->error));
     struct swap_request r = {.request.may_use_reserve = true, .flush = flush};
-    return submit(flush, &r.request, swap_apply);
+    return store_submit(flush->store, &r.request, swap_apply, &flush->error);
 }
 
 /* -- the ends ------------------------------------------------------------------------------------

@@ -40,14 +40,8 @@ status flush_undo(struct store *store, const struct table_part *part, uint64_t f
                   bool *was_standing, struct error *err)
 {
     struct undo_request r = {.store = store, .part = part, .file = file};
-    r.request.apply = undo_apply;
-    r.request.publish = store_publish;
-    r.request.durability = COMMIT_SYNC;
     r.request.may_use_reserve = true;
-    status result = commit_submit_wait(store->options.committer, &r.request);
+    status result = store_submit(store, &r.request, undo_apply, err);
     *was_standing = r.was_standing;
-    if (!status_ok(result) && err != NULL) {
-        *err = r.request.error;
-    }
     return result;
 }

@@ -1,5 +1,6 @@
 /* store/store.c -- see store.h. */
 #include "base/check.h"
+#include "base/fault.h"
 #include "store/store_private.h"
 
 enum {
@@ -77,6 +78,14 @@ void store_set_sink(struct store *store, const struct change_sink *sink)
 void store_set_tombstone_hours(struct store *store, uint32_t hours)
 {
     atomic_count_set(&store->tombstone_hours, hours);
+}
+
+status store_point(const char *name, struct error *err)
+{
+    (void)name;
+    int error = FAULT_ERRNO(name);
+    return error == 0 ? STATUS_IS_OK
+                      : error_set(err, ERROR_IO, "injected at %s: %s", name, strerror(error));
 }
 
 #ifdef KALAM_TESTING

@@ -18,6 +18,9 @@ struct store {
     struct filter_cache filters;
 };
 
+/* A point at which a test may ask for a crash, a delay or an error. */
+MUST_USE status store_point(const char *name, struct error *err);
+
 /* -- planted defects, for the test that shows that the model test bites ---------------------------
  */
 

@@ -150,13 +150,9 @@ static status evict_some(struct evict_request *r, struct error *err)
     status result = collect(r, view, &arena, err);
     kv_view_close(view);
     if (status_ok(result) && r->count > 0) {
-        r->request = (struct commit_request){
-            .apply = evict_apply, .publish = store_publish, .durability = COMMIT_SYNC};
-        result = commit_submit_wait(r->store->options.committer, &r->request);
+        r->request = (struct commit_request){0};
+        result = store_submit(r->store, &r->request, evict_apply, err);
         r->from_seq = r->rows[r->count - 1].seq + 1;
-        if (!status_ok(result) && err != NULL) {
-            *err = r->request.error;
-        }
     }
     arena_release(&arena);
     return result;

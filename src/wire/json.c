@@ -135,26 +135,6 @@ static bool parse_unicode_escape(struct parser *p, uint32_t *out)
     return true;
 }
 
-static char *put_utf8(char *to, uint32_t code)
-{
-    if (code < 0x80) {
-        *to++ = (char)code;
-    } else if (code < 0x800) {
-        *to++ = (char)(0xC0 | code >> 6);
-        *to++ = (char)(0x80 | (code & 0x3F));
-    } else if (code < 0x10000) {
-        *to++ = (char)(0xE0 | code >> 12);
-        *to++ = (char)(0x80 | (code >> 6 & 0x3F));
-        *to++ = (char)(0x80 | (code & 0x3F));
-    } else {
-        *to++ = (char)(0xF0 | code >> 18);
-        *to++ = (char)(0x80 | (code >> 12 & 0x3F));
-        *to++ = (char)(0x80 | (code >> 6 & 0x3F));
-        *to++ = (char)(0x80 | (code & 0x3F));
-    }
-    return to;
-}
-
 /* The character that `\c` stands for, or 0. */
 static char simple_escape(char c)
 {
@@ -188,7 +168,7 @@ static bool parse_escape(struct parser *p, char **to)
         if (!parse_unicode_escape(p, &code)) {
             return false;
         }
-        *to = put_utf8(*to, code);
+        *to += str_put_utf8(*to, code);
         return true;
     }
     char plain = simple_escape(c);
