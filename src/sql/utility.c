@@ -105,7 +105,8 @@ bool parse_explain(struct cursor *c)
     struct explain_part *part = &begin(c, STATEMENT_EXPLAIN)->as.explain;
     c->at++;
     part->is_analyze = cursor_accept_words(c, "ANALYZE");
-    if (cursor_is_end(c) || cursor_sees_words(c, "VERBOSE")) {
+    (void)cursor_accept_words(c, "VERBOSE"); /* the plan is told whole in any case */
+    if (cursor_is_end(c)) {
         return cursor_unexpected(c);
     }
     for (const struct token *token = c->at; token < c->end; token++) {
