@@ -200,6 +200,35 @@ static status read_multipart(struct http_call *call, struct sql_call *sql, struc
 
 /* --- parameters ------------------------------------------------------------------------------- */
 
+/* Digits and a point that a DOUBLE would not give back: kept in a DECIMAL, as those of a literal in
+ * SQL are. False: the DOUBLE is all that was said, or the number has an exponent or more than 38
+ * digits. */
+static bool is_decimal(const struct json *json, struct value *out)
+{
+    str text = json->as.number.raw;
+    text = text.n > 0 && text.p[0] == '-' ? str_skip(text, 1) : text;
+    ptrdiff_t point = str_find_char(text, '.');
+    size_t digits = text.n - (point < 0 ? 0 : 1);
+    if (str_find_char(text, 'e') >= 0 || str_find_char(text, 'E') >= 0 ||
+        digits > LIMIT_DECIMAL_PRECISION) {
+        return false;
+    }
+    *out = (struct value){.type = {.id = TYPE_DECIMAL,
+                                   .precision = (uint8_t)digits,
+                                   .scale = (uint8_t)(point < 0 ? 0 : digits - (size_t)point)}};
+    const struct value real = value_double(json->as.number.real);
+    struct buf printed;
+    int128 back = 0;
+    buf_init(&printed);
+    value_append_text(&printed, &real);
+    bool is_read =
+        decimal_parse(json->as.number.raw, out->type.precision, out->type.scale, &out->as.decimal);
+    bool is_kept = decimal_parse(buf_str(&printed), out->type.precision, out->type.scale, &back) &&
+                   back == out->as.decimal;
+    buf_release(&printed);
+    return is_read && !is_kept;
+}
+
 static status convert(const struct json *json, unsigned number, struct value *out,
                       struct error *err)
 {
@@ -211,8 +240,11 @@ static status convert(const struct json *json, unsigned number, struct value *ou
         *out = value_bool(json->as.boolean);
         return STATUS_IS_OK;
     case JSON_NUMBER:
-        *out = json->is_integer ? value_int(TYPE_BIGINT, json->as.number.integer)
-                                : value_double(json->as.number.real);
+        if (json->is_integer) {
+            *out = value_int(TYPE_BIGINT, json->as.number.integer);
+        } else if (!is_decimal(json, out)) {
+            *out = value_double(json->as.number.real);
+        }
         return STATUS_IS_OK;
     case JSON_TEXT:
         *out = value_text(json->as.text);

@@ -103,6 +103,24 @@ test('BIGINT and COUNT(*) are texts, TIMESTAMP a number of µs, BYTES numbers', 
   assert.deepEqual(row, { n: '1', b: '7', t: 1767323045678000, d: 10 });
 });
 
+test('numbers of more digits than a DOUBLE has are kept as parameters, to 38 digits', async () => {
+  await server.exec('CREATE TABLE app.exact (id BIGINT PRIMARY KEY, d DECIMAL(38, 10), t TEXT)');
+  const kept = {
+    '12345678901234567890.1234567891': ['12345678901234567890.1234567891', '12345678901234567890.1234567891'],
+    '-0.1234567891': ['-0.1234567891', '-0.1234567891'],
+    '0.30000000000000004e-1': null, // what an exponent says is a DOUBLE, which the column has no place for
+    '9223372036854775808.5': ['9223372036854775808.5000000000', '9223372036854775808.5'],
+    1.5: ['1.5000000000', '1.5'],
+    1e3: ['1000.0000000000', '1000'],
+  };
+  for (const [i, [number, wanted]] of Object.entries(kept).entries()) {
+    const body = `{"sql":"INSERT INTO app.exact VALUES (${i}, $1, $1)","params":[${number}]}`;
+    const reply = await server.post('/v1/api/sql', body, { headers: { 'content-type': 'application/json', authorization: `Bearer ${server.token}` } });
+    assert.equal(reply.status, wanted === null ? 400 : 200, reply.text);
+    if (wanted !== null) assert.deepEqual(await server.rows(`SELECT d, t FROM app.exact WHERE id = ${i}`), [{ d: wanted[0], t: wanted[1] }]);
+  }
+});
+
 test('without LIMIT 50 rows come, with one at most 1000; LIMIT takes a parameter', async () => {
   await server.exec('CREATE TABLE app.many (id BIGINT PRIMARY KEY)');
   const values = Array.from({ length: 1200 }, (_, i) => `(${i})`).join(',');
