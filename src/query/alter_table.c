@@ -213,10 +213,12 @@ static status modify_column(struct alter *a, const struct alter_action *action, 
                              "Cannot change the type of UNIQUE column '" STR_FMT "'", STR(c->name));
         }
         if (!widens(c->type, def->type)) {
-            return error_set(err, ERROR_INVALID_OPERATION,
-                             "Cannot change column '" STR_FMT "' from " STR_FMT " to " STR_FMT
-                             ": not every value would fit",
-                             STR(c->name), STR(from), STR(to));
+            return error_set(
+                err, ERROR_INVALID_OPERATION,
+                "Cannot change column '" STR_FMT "' from " STR_FMT " to " STR_FMT
+                ": stored values would not fit or need rewriting; SMALLINT, INT, FLOAT and "
+                "DECIMAL (same scale) can be widened",
+                STR(c->name), STR(from), STR(to));
         }
         c->type = def->type;
         TRY(value_coerce(&c->absent_value, c->type, c->name, a->run->arena, &c->absent_value, err));
