@@ -80,6 +80,8 @@ function describes(role, object) {
   if (object.kind === 'missing' || object.kind === 'view') return notFound(role);
   return mayRead(role, object) ? ok('some') : readDenied(role, object);
 }
+// In the forms of 0.4.3's engine views have columns, too.
+const describesAny = (role, object) => (object.kind === 'view' ? reads(role, object) : describes(role, object));
 const adminOnly = (what, then) => (role, object) =>
   isAdmin(role) ? then(role, object) : denied(`Admin privileges (DBA or System role) required for ${what}`);
 
@@ -122,8 +124,8 @@ export const TABLE_KINDS = {
   SUBSCRIBE: { class: 'other', rule: describesLive, on: mine },
   DESCRIBE_TABLE: { class: 'show', rule: describes, on: mine },
   DESCRIBE_HISTORY: { class: 'show', rule: describes, on: mine },
-  DESCRIBE: { class: 'show', rule: adminOnly('DESCRIBE', describes), on: mine },
-  SHOW_COLUMNS: { class: 'show', rule: adminOnly('SHOW COLUMNS', describes), on: mine },
+  DESCRIBE: { class: 'show', rule: adminOnly('DESCRIBE', describesAny), on: mine },
+  SHOW_COLUMNS: { class: 'show', rule: adminOnly('SHOW COLUMNS', describesAny), on: mine },
   SHOW_STATS: { class: 'show', rule: (r, o) => (o.kind === 'system' ? notFound(r) : describes(r, o)), on: mine },
   EXPLAIN: { class: 'show', rule: adminOnly('EXPLAIN commands', (r, o) => reads(r, o, '')), on: mine },
   ALTER_ADD: { class: 'ddl', rule: altersColumns, on: (o) => !o.other && !o.boot },
